@@ -55,11 +55,11 @@ def write_passages(folder: Path, passages: Iterable[Passage], any_language: bool
             file.write((dumps(passage) + "\n").encode())
     if not ids:
         raise DataError("the corpus has no passages; check that corpus.path names files with text")
-    _write_ids(folder, np.frombuffer(ids, dtype=np.uint64))
+    write_ids(folder, np.frombuffer(ids, dtype=np.uint64))
     return len(ids)
 
 
-def _write_ids(folder: Path, ids: np.ndarray) -> None:
+def write_ids(folder: Path, ids: np.ndarray) -> None:
     """Writes an array of shape (2, n): the id hashes in ascending order, and the ordinal of each.
 
     Raises DataError for a repeated id.

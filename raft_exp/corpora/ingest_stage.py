@@ -3,21 +3,25 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from raft_exp.core.collection import REPEATED, write_passages
+from raft_exp.core.collection_parts import join_parts, write_part
 from raft_exp.core.records import Passage
 from raft_exp.core.schema import KeyedWhenSet, Runtime, config_dataclass
 from raft_exp.core.screen import say
 from raft_exp.core.scripts import without_dictionary
+from raft_exp.core.shards import Shard, Sharded
 from raft_exp.core.stage import stage
-from raft_exp.corpora import CorpusConfig, any_language, open_corpus
-from raft_exp.corpora.documents import Documents
+from raft_exp.corpora import Corpus, CorpusConfig, any_language, open_corpus
+from raft_exp.corpora.documents import Documents, DocumentsConfig
+from raft_exp.corpora.passages import PassagesConfig, ReadyPassages
 from raft_exp.models.encoder import EncoderConfig
 
 VERSION = 1
 REPORT = "ingest_report.json"  # written for a corpus with a `report`
+READINGS, SCRIPTS = "readings.jsonl", "scripts.json"  # of a shard: results of reading its files; passages by script
 
 
 @config_dataclass
@@ -30,14 +34,52 @@ class IngestStage:
     encoder: KeyedWhenSet[EncoderConfig | None] = None  # set if it decides where passages end
 
 
-@stage("ingest", VERSION)
+def compute_shard(config: IngestStage, *, shard: Shard, out: Path) -> None:
+    """Reads the files of the shard, or writes the part of the collection with the shard's passages."""
+    corpus = _opened(config)
+    if isinstance(corpus, Documents):
+        corpus.read_shard(shard, out / READINGS)
+        return
+    assert isinstance(corpus, ReadyPassages), "other corpora are not sharded"
+    scripts = Counter[str]()
+    write_part(out, _watched(corpus.passages_of(shard), scripts))
+    (out / SCRIPTS).write_text(json.dumps(scripts), encoding="utf-8")
+
+
+def join_shards(config: IngestStage, *, shards: Sequence[Path], out: Path) -> None:
+    """Writes the files of `ingest` from all shards."""
+    corpus = _opened(config)
+    if isinstance(corpus, Documents):
+        corpus.use_shards([folder / READINGS for folder in shards])
+        _write(config, corpus, out)
+        return
+    scripts = Counter[str]()
+    for folder in shards:
+        scripts.update(json.loads((folder / SCRIPTS).read_text(encoding="utf-8")))
+    _finish(corpus, join_parts(out, shards, any_language(config.corpus)), scripts, out)
+
+
+def _is_spreadable(config: IngestStage) -> bool:
+    return isinstance(config.corpus, DocumentsConfig | PassagesConfig)
+
+
+@stage("ingest", VERSION, sharded=Sharded(compute_shard, join_shards, _is_spreadable))
 def ingest(config: IngestStage, *, out: Path) -> None:
     """Writes the collection (`core.collection`), counts.json and the report. The report is written even after a
     failure.
     """
-    corpus, scripts = open_corpus(config.corpus), Counter[str]()
+    _write(config, _opened(config), out)
+
+
+def _opened(config: IngestStage) -> Corpus:
+    corpus = open_corpus(config.corpus)
     if config.encoder is not None and isinstance(corpus, Documents):
         corpus.encoder = config.encoder
+    return corpus
+
+
+def _write(config: IngestStage, corpus: Corpus, out: Path) -> None:
+    scripts = Counter[str]()
     try:
         by_words = any_language(config.corpus)
         passages = _watched(corpus.passages(), scripts) if by_words else corpus.passages()
@@ -49,6 +91,11 @@ def ingest(config: IngestStage, *, out: Path) -> None:
                 say(line, error=True)
     if repeated := getattr(corpus, "repeated", None):
         (out / REPEATED).write_text(json.dumps(repeated) + "\n", encoding="utf-8")
+    _finish(corpus, count, scripts, out)
+
+
+def _finish(corpus: Corpus, count: int, scripts: Counter[str], out: Path) -> None:
+    """Writes counts.json. `scripts`: the number of passages in each script without a known dictionary."""
     for script, holding in scripts.items():
         corpus.counts[f"in {script}"] = holding
         print(

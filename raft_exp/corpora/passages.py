@@ -7,9 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from raft_exp.core.collection_parts import BLOCK
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Passage, Question
 from raft_exp.core.schema import KeyedWhenSet, Positive, Runtime, Share, config_dataclass
+from raft_exp.core.shards import Shard
 from raft_exp.corpora.origin import Origin
 from raft_exp.corpora.readers import passage_rows
 from raft_exp.corpora.sentences import sentences_of
@@ -71,6 +73,10 @@ class ReadyPassages:
     def passages(self) -> Iterator[Passage]:
         """Yields the passages in file order."""
         return passage_rows.read(self.files()[0], sentences_of)
+
+    def passages_of(self, shard: Shard) -> Iterator[Passage]:
+        """Yields the passages of a shard: those of every Nth block of BLOCK passages."""
+        return passage_rows.read(self.files()[0], sentences_of, lambda number: shard.holds(number // BLOCK))
 
     def questions(self) -> Iterator[Question]:
         """Raises DataError: without `corpus.questions` this corpus has no questions."""

@@ -15,7 +15,7 @@ from dataclasses import field
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -23,8 +23,9 @@ from raft_exp.core import words
 from raft_exp.core.collection import hash64
 from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
-from raft_exp.core.records import Passage, Question
+from raft_exp.core.records import Passage, Question, write_jsonl
 from raft_exp.core.schema import KeyedWhenSet, Positive, PositiveFloat, Runtime, Share, config_dataclass
+from raft_exp.core.shards import Shard
 from raft_exp.corpora.documents import chunks, folder, pool, semantic
 from raft_exp.corpora.documents.chunks import ChunkConfig
 from raft_exp.corpora.documents.extraction import Settings
@@ -103,6 +104,7 @@ class Documents:
         self.repeated: dict[str, list[str]] = {}  # document -> ids of earlier passages whose text it repeats
         self.encoder: EncoderConfig | None = None  # for corpus.chunk.by=semantic; set it before passages are streamed
         self._config = config
+        self._readings: list[pool.ReadDocument] | None = None  # the results of the tasks of a spread stage
 
     @property
     def needs_encoder(self) -> bool:
@@ -136,7 +138,7 @@ class Documents:
     def passages(self) -> Iterator[Passage]:
         """Yields the passages by document. A passage with the same words as an earlier one is left out and counted."""
         check_installed(self._config)
-        readings = self._read()
+        readings = self._read(self._readable) if self._readings is None else self._readings
         self.report = report = IngestReport.of(self._files, readings)
         self.counts.update(report.counts())
         if report.bad and self._config.on_error == "fail":
@@ -155,6 +157,26 @@ class Documents:
         self.counts.update(report.repetitions())
         if not stream.count:
             raise DataError(f"corpus.path={self._config.path!r}: no file gave a passage: {summary(report.bad)}")
+
+    def read_shard(self, shard: Shard, file: Path) -> None:
+        """Reads every Nth file into the cache of extracted texts, and writes the results into `file`."""
+        check_installed(self._config)
+        own = [each for number, each in enumerate(self._readable) if shard.holds(number)]
+        write_jsonl(file, self._read(own, shard.count))
+
+    def use_shards(self, files: Sequence[Path]) -> None:
+        """Takes the results of all shards, so that `passages` reads no file again.
+
+        `files`: those that `read_shard` wrote, in order. Raises DataError if the cache lacks a text.
+        """
+        shards = [iter([pool.ReadDocument(**row) for row in _rows(file)]) for file in files]
+        self._readings = [next(shards[number % len(shards)]) for number in range(len(self._readable))]
+        for file, reading in zip(self._readable, self._readings, strict=True):
+            if "reason" not in reading.header and not self._settings.passages(reading.key).exists():
+                raise DataError(
+                    f"corpus.cache={self._config.cache!r}: this machine has no extracted text of {file.name!r}, which "
+                    "a task has read; set corpus.cache to a folder that all machines share, or use spread=local"
+                )
 
     def questions(self) -> Iterator[Question]:
         """Raises DataError: without `corpus.questions` this corpus has no questions."""
@@ -192,12 +214,14 @@ class Documents:
             )
         return self.encoder
 
-    def _read(self) -> list[pool.ReadDocument]:
-        """Returns the results of reading all files, in their order. Cached results are reused."""
-        files = self._readable
+    def _read(self, files: Sequence[folder.File], tasks: int = 1) -> list[pool.ReadDocument]:
+        """Returns the results of reading files, in their order. Cached results are reused.
+
+        `tasks`: the number of tasks that may read files on this machine at the same time.
+        """
         readings: dict[int, pool.ReadDocument] = {}
         scratch = _scratch(Path(self._settings.cache))
-        workers = self._config.workers or _processes(files)
+        workers = self._config.workers or max(1, _processes(files) // tasks)
         try:
             done = pool.read_all(files, self._settings, scratch, workers)
             readings.update(track(done, "reading documents", total=len(files)))
@@ -207,6 +231,11 @@ class Documents:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return [readings[place] for place in range(len(files))]
+
+
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open(encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
 
 
 def _processes(files: Sequence[folder.File]) -> int:

@@ -16,13 +16,16 @@ from raft_exp.corpora.sentences import split_sentences
 Split = Callable[[str], list[str]]
 
 
-def read(path: Path, split: Split = split_sentences) -> Iterator[Passage]:
+def read(
+    path: Path, split: Split = split_sentences, holds: Callable[[int], bool] = lambda number: True
+) -> Iterator[Passage]:
     """Yields the passages in file order. Raises DataError with file, line, field and remedy.
 
-    `split`: a function that splits a text into sentences.
+    `split`: a function that splits a text into sentences. `holds`: whether to yield the passage with a number, from 0.
     """
-    for place, row in json_records.placed(path):
-        yield _passage(Fields(f"{path}, {place}", row), path.name, split)
+    for number, (place, row) in enumerate(json_records.placed(path)):
+        if holds(number):
+            yield _passage(Fields(f"{path}, {place}", row), path.name, split)
 
 
 def _passage(fields: Fields, file: str, split: Split) -> Passage:

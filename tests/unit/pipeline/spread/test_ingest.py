@@ -1,0 +1,138 @@
+"""Passages whose ingest is spread have the bytes of one process."""
+
+import gzip
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from raft_exp.core import collection_parts
+from raft_exp.core.errors import DataError
+from raft_exp.core.shards import Shard
+from raft_exp.corpora import passages as passages_corpus
+from raft_exp.corpora.ingest_stage import IngestStage, compute_shard, ingest, join_shards
+from raft_exp.pipeline.parsing import parse
+from raft_exp.pipeline.spread.shard_stage import sharded
+from tests.helpers.composing import compose
+from tests.helpers.stages import stages_of
+
+COUNTS = (1, 3, 7)
+JAVANESE = "\ua9b2\ua98f\ua9c0"  # a script without spaces and without a dictionary
+
+
+def settings(*overrides: str) -> IngestStage:
+    return IngestStage(parse(compose(*overrides)).corpus, {}, "")
+
+
+def in_shards(config: IngestStage, count: int, out: Path) -> dict[str, bytes]:
+    """Computes all shards, joins them, and returns the files."""
+    folders = [out / f"{index} of {count}" for index in range(count)]
+    for index, folder in enumerate(folders):
+        folder.mkdir(parents=True)
+        compute_shard(config, shard=Shard(index, count), out=folder)
+    (out / "joined").mkdir()
+    join_shards(config, shards=folders, out=out / "joined")
+    return files(out / "joined")
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def whole(config: IngestStage, out: Path) -> dict[str, bytes]:
+    out.mkdir()
+    ingest(config, out=out)
+    return files(out)
+
+
+@pytest.fixture
+def blocks(monkeypatch):
+    """Blocks of four passages."""
+    monkeypatch.setattr(collection_parts, "BLOCK", 4)
+    monkeypatch.setattr(passages_corpus, "BLOCK", 4)
+
+
+def records(number: int) -> list[dict[str, object]]:
+    texts = [f"Town {n} has {n % 3} mills. It lies on a river." for n in range(number - 1)] + [JAVANESE]
+    return [{"id": f"p{n}", "text": text, "document_id": f"d{n // 2}"} for n, text in enumerate(texts)]
+
+
+def write(file: Path, rows: Sequence[object]) -> Path:
+    lines = json.dumps(rows) if file.suffix == ".json" else "\n".join(map(json.dumps, rows)) + "\n\n"
+    file.write_bytes(gzip.compress(lines.encode()) if file.suffix == ".gz" else lines.encode())
+    return file
+
+
+@pytest.mark.parametrize(("name", "number"), [("p.jsonl", 30), ("p.jsonl", 5), ("p.json", 8), ("p.jsonl.gz", 13)])
+def test_a_collection_does_not_depend_on_the_number_of_shards(tmp_path, blocks, name, number):
+    config = settings("corpus=passages", f"corpus.path={write(tmp_path / name, records(number))}")
+    expected = whole(config, tmp_path / "whole")
+    assert json.loads(expected["counts.json"])["passages"] == number
+    assert len(json.loads(expected["counts.json"])) == 2, "passages in Javanese are counted"
+    for count in COUNTS:
+        assert in_shards(config, count, tmp_path / str(count)) == expected, count
+
+
+def test_an_id_that_two_shards_have_is_an_error(tmp_path, blocks):
+    rows = records(12)
+    rows[9]["id"] = "p0"
+    config = settings("corpus=passages", f"corpus.path={write(tmp_path / 'p.jsonl', rows)}")
+    with pytest.raises(DataError, match="passage id 'p0' occurs twice"):
+        in_shards(config, 3, tmp_path / "three")
+
+
+def test_a_file_without_passages_is_an_error_of_the_join(tmp_path):
+    config = settings("corpus=passages", f"corpus.path={write(tmp_path / 'p.json', [])}")
+    with pytest.raises(DataError, match="the corpus has no passages"):
+        in_shards(config, 3, tmp_path / "three")
+
+
+def documents(folder: Path) -> Path:
+    """A folder with two copies of a file, a passage that two files share, near copies, and files that are not read."""
+    folder.mkdir()
+    story = " ".join(
+        f"The mill number {n} of the town was built by the river in the year {1800 + n}." for n in range(9)
+    )
+    texts = {f"{n}.txt": f"Town {n} lies in the hills. {story if n in (2, 5) else ''}" for n in range(8)}
+    texts |= {"a.md": f"# Mills\n\n{story}", "b.md": f"# Mills\n\n{story}", "c.md": f"# Mills\n\n{story} It burned."}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "damaged.pdf").write_bytes(b"%PDF-1.4 and no more")
+    (folder / "empty.txt").touch()
+    (folder / "song.mp3").write_bytes(b"ID3")
+    return folder
+
+
+def test_documents_do_not_depend_on_the_number_of_shards(tmp_path):
+    study = (
+        "corpus=documents",
+        f"corpus.path={documents(tmp_path / 'own')}",
+        "corpus.workers=1",
+        "corpus.chunk.size=40",
+    )
+    expected = whole(settings(*study, f"corpus.cache={tmp_path / 'cache'}"), tmp_path / "whole")
+    report = json.loads(expected["ingest_report.json"])
+    assert report["duplicates"] > 0
+    assert report["near_duplicates"] + report["similar"] > 0
+    assert {each["file"] for each in report["not_read"]} == {"damaged.pdf", "empty.txt", "song.mp3"}
+    assert "repeated.json" in expected
+    for count in COUNTS:
+        config = settings(*study, f"corpus.cache={tmp_path / f'cache {count}'}")
+        assert in_shards(config, count, tmp_path / str(count)) == expected, count
+
+
+def test_a_cache_that_the_study_does_not_share_is_named(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "a.txt").write_text("Town one has nine mills.")
+    config = settings("corpus=documents", f"corpus.path={tmp_path / 'own'}", f"corpus.cache={tmp_path / 'cache'}")
+    (tmp_path / "shard").mkdir()
+    compute_shard(config, shard=Shard(0, 1), out=tmp_path / "shard")
+    for text in (tmp_path / "cache").iterdir():
+        text.unlink()
+    with pytest.raises(DataError, match=r"corpus\.cache=.*no extracted text of 'a\.txt'.*all machines share"):
+        join_shards(config, shards=[tmp_path / "shard"], out=tmp_path)
+
+
+def test_other_corpora_are_ingested_in_one_process():
+    assert sharded(stages_of("corpus=almanac")["ingest"]) is None
