@@ -96,6 +96,7 @@ def test_all_arms_answer_the_same_questions_in_the_same_contexts(study):
     assert all(row["context"] == [] for row in rows["base"] + rows["sft"])
 
 
+@pytest.mark.slow
 def test_a_report_is_made_again_from_the_files_of_a_run(study, tmp_path):
     run = run_folder(study[0])
     again = run_module("raft_exp.report", study[0], str(run), f"out={tmp_path}")
@@ -106,6 +107,7 @@ def test_a_report_is_made_again_from_the_files_of_a_run(study, tmp_path):
         assert (tmp_path / file.relative_to(run)).read_bytes() == file.read_bytes(), file.name
 
 
+@pytest.mark.slow
 def test_a_report_made_again_in_place_leaves_the_store_alone(study):
     copy = run_folder(study[0]).with_name("copy")
     shutil.copytree(run_folder(study[0]), copy, symlinks=True)
@@ -119,6 +121,7 @@ def test_a_report_made_again_in_place_leaves_the_store_alone(study):
     shutil.rmtree(copy)  # other tests take the newest run
 
 
+@pytest.mark.slow
 def test_a_copied_run_is_scored_again_without_its_store(study, tmp_path, monkeypatch):
     copy = tmp_path / "copy"
     shutil.copytree(run_folder(study[0]), copy)  # links become files
@@ -157,6 +160,7 @@ def made_anew(folder):
     return {re.sub(r"@\w+", "", label) for label in ran}
 
 
+@pytest.mark.slow
 def test_another_lora_trains_and_answers_anew_and_nothing_else(study):
     folder, _ = study
     assert raft_exp(folder, *SMALL, "lora.r=4", "evaluation.conditions=null").returncode == 0
@@ -202,6 +206,7 @@ def test_the_audit_of_the_datasets_needs_no_report(study):
     assert not (folder / "datasets" / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_an_adapter_made_elsewhere_is_an_arm(study, tmp_path):
     folder, _ = study
     adapter = run_folder(folder) / "adapters" / "raft"
@@ -215,6 +220,7 @@ def test_an_adapter_made_elsewhere_is_an_arm(study, tmp_path):
     assert "adapter_config.json is missing" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own_process", ["", "1"])
 def test_a_disk_that_is_full_during_training_says_so(study, tmp_path, own_process):
     shutil.copytree(study[0] / "store", tmp_path / "store")
@@ -235,6 +241,7 @@ def test_a_disk_that_is_full_during_training_says_so(study, tmp_path, own_proces
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_store_is_listed_and_pruned(study, tmp_path):
     folder, _ = study
     listed = run_module("raft_exp.store", folder, "ls")

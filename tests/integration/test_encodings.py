@@ -101,6 +101,7 @@ def test_the_other_commands_show_it_in_ascii(finished: tuple[Path, str, str]) ->
     check_preview(out)
 
 
+@pytest.mark.slow
 def test_the_other_commands_show_it_in_latin_1(finished: tuple[Path, str, str]) -> None:
     folder, *_ = finished
     out, _ = run_all(folder, LATIN, *showing("latin"))

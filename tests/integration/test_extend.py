@@ -48,6 +48,7 @@ def test_every_recipe_has_a_file_and_a_command():
             assert list(pages.commands(page)), page
 
 
+@pytest.mark.slow
 def test_the_corpus_works_as_written(tmp_path):
     made, study = with_page(tmp_path, "corpus")
     run(tmp_path, made)
@@ -66,6 +67,7 @@ def test_the_corpus_works_as_written(tmp_path):
     assert done.stderr.startswith("ConfigError: corpus.path: got None; must be a valid string")
 
 
+@pytest.mark.slow
 def test_the_task_works_as_written(tmp_path):
     study, judged = with_page(tmp_path, "task")
     corpus(tmp_path)

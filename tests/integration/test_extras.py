@@ -125,6 +125,7 @@ def test_every_extra_and_every_command_is_tried():
     assert set(WORKS) == {"study", *COMMANDS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", NEEDS)
 def test_one_line_names_the_missing_extra(without, folder, small_study, extra):
     if extra == "gguf":
@@ -136,6 +137,7 @@ def test_one_line_names_the_missing_extra(without, folder, small_study, extra):
     assert not list((folder / "store").rglob("manifest.json")), "nothing is computed before"
 
 
+@pytest.mark.slow
 def test_all_else_works_without_any_extra(without, folder, small_study):
     lines = [line for lines in WORKS.values() for line in lines]
     for line, (status, out, err) in run(without(*installation.extras()), folder, small_study, lines):

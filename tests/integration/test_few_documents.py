@@ -87,6 +87,7 @@ def test_the_line_of_the_readme_works(tmp_path, count, parts, by):
     assert (made["by"], made["setting"], made["documents"]) == (by, "auto", count)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "parts", "kinds", "by"),
     [
@@ -121,6 +122,7 @@ def test_few_documents_are_split_by_the_largest_unit_that_is_enough(tmp_path, ca
         assert split["beside_training"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shares", [(), ("corpus.test=0.0",)])
 def test_one_document_is_never_asked_for_settings_that_it_does_not_have(tmp_path, shares):
     manuals(tmp_path, 1, 40, ("md",))
@@ -161,6 +163,7 @@ IMPOSSIBLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "with_questions"),
     [
@@ -199,6 +202,7 @@ def test_a_paid_teacher_is_not_asked_where_a_margin_leaves_too_few(three, monkey
         assert server.asked == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [4, 8, 9, 15, 28, 29])
 def test_the_split_that_the_error_names_helps(three, number):
     demanded = (f"dataset.num_distractors={number}", f"evaluation.num_distractors={number}", "dataset.p=1")
@@ -214,6 +218,7 @@ def test_the_split_that_the_error_names_helps(three, number):
     assert bool(other) == (number < 30)
 
 
+@pytest.mark.slow
 def test_a_short_document_is_told_to_be_cut_into_smaller_passages(tmp_path):
     manuals(tmp_path, 1, 14, ("txt",))
     with pytest.raises(DataError, match=r"distractors are left") as error:

@@ -113,6 +113,7 @@ def test_a_stage_in_its_own_process_ends_with_its_study(tmp_path, unbroken):
     assert data_files(tmp_path / "store") == unbroken
 
 
+@pytest.mark.slow
 def test_two_studies_at_once_make_each_result_once(tmp_path):
     small = ("until=questions", "corpus.num_entities=6000")
     both = [

@@ -9,6 +9,7 @@ from tests.helpers.scripted_teacher import corpus, good, teacher
 from tests.helpers.tokenizers import qwen2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("dry_run=true",)], ids=["run", "dry run"])
 def test_nothing_is_made_before_a_model_is_refused(more, tmp_path):
     model = tmp_path / "model"

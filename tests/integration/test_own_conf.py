@@ -10,6 +10,7 @@ from tests.helpers.command_line import raft_exp
 START = "defaults: [default]\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "line", "says"),
     [
@@ -42,6 +43,7 @@ def test_a_fault_in_a_file_of_the_users_is_one_line(content, line, says, tmp_pat
     assert says in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "says"),
     [

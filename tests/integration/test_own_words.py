@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.command_line import raft_exp, run_folder
 from tests.helpers.files import lines
 
@@ -31,6 +33,7 @@ def documents(folder: Path, paragraphs: int) -> list[dict[str, object]]:
     return rows
 
 
+@pytest.mark.slow
 def test_a_few_passages_of_a_long_document_are_gold(tmp_path):
     questions = lines(tmp_path / "questions.jsonl", *documents(tmp_path / "docs", 80))
     done = raft_exp(

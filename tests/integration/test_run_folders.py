@@ -32,6 +32,7 @@ def study(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_runs_without_results_have_a_place_of_their_own(tmp_path):
     for words, status in (
         (("dry_run=true",), 0),
@@ -49,6 +50,7 @@ def test_runs_without_results_have_a_place_of_their_own(tmp_path):
     assert folders(tmp_path)[0].startswith("quickstart/20")
 
 
+@pytest.mark.slow
 def test_a_sweep_without_results_is_put_away_with_its_jobs(tmp_path):
     sweep = ("-m", "corpus.num_entities=50", "until=ingest", "seed=0,1")
     assert raft_exp(tmp_path, *sweep, "dry_run=true").returncode == 0
@@ -103,6 +105,7 @@ def test_a_run_with_copies_can_be_moved_and_needs_no_store(study, tmp_path):
     assert "raft" in (tmp_path / "moved" / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_newest_finished_run_is_reported(study):
     assert raft_exp(study, "dry_run=true").returncode == 0
     first, second = finished(study)

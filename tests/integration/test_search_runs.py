@@ -104,6 +104,7 @@ def test_several_objectives_and_a_trial_that_fails(tmp_path):
     assert "on validation; to evaluate it on the test questions:" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "message"),
     [

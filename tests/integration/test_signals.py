@@ -42,6 +42,7 @@ def stopped(folder: Path, number: int, sign: str, *more: str) -> tuple[int, str]
     return status, told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "number"), [*((stage, signal.SIGTERM) for stage in SIGNS), ("train", signal.SIGUSR1)]
 )
@@ -54,6 +55,7 @@ def test_a_signal_in_any_stage_is_one_line_and_status_75(tmp_path, stage, number
     assert number.name in told.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on(tmp_path):
     assert stopped(tmp_path, signal.SIGTERM, SIGNS["train"][0], "trainer.max_steps=12")[0] == 75
     assert raft_exp(tmp_path, *STUDY, "trainer.max_steps=12").returncode == 0
@@ -94,6 +96,7 @@ def test_ctrl_c_among_the_first_imports_of_any_command_is_one_line(tmp_path, nam
     assert (done.returncode, done.stderr.strip()) == (1, "stopped; the same command resumes from here")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "streams", ["2>&1 | head -1", "2>/dev/null | head -1", "2>&1 >/dev/null | head -1", ">&- 2>&-"]
 )

@@ -84,6 +84,7 @@ def test_an_experiment_sweeps_by_itself_and_the_command_line_has_the_last_word(t
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "ray"])
 def test_launchers_run_the_jobs_of_a_sweep(tmp_path, launcher):
     plugin = launcher.partition("_")[0]

@@ -183,6 +183,7 @@ THINKING = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", [None, THINKING])
 def test_the_saved_chat_template_makes_the_prompts_by_itself(template, tmp_path):
     """Of a model without a template, and of one that would think aloud unless it is told not to."""

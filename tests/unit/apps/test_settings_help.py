@@ -58,6 +58,7 @@ def run(folder: Path, code: str, *arguments: str) -> subprocess.CompletedProcess
 CONSOLE = "from raft_exp.apps.console import main\nmain()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "first"),
     [

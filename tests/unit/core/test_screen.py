@@ -79,6 +79,7 @@ def test_every_text_file_has_a_named_encoding() -> None:
     assert missing == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", ["raft_exp", *(f"raft_exp.{name}" for name in ("report", "ask", "serve", "export", "store", "publish"))]
 )

@@ -180,6 +180,7 @@ def test_sweeps_of_p_and_distractors_are_paired(shared):
         break
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["answer", "answer_only", "refuse"])
 def test_what_rows_without_gold_learn(shared, kind):
     train = raft_rows(shared, f"dataset.no_gold_target={kind}")

@@ -132,6 +132,7 @@ def trained(draw: np.random.Generator, deviation: float, same: bool) -> tuple[Re
     return arms[0], arms[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same", [True, False], ids=["same questions", "own questions"])
 @pytest.mark.parametrize("deviation", [0.0, 0.03])
 def test_two_trainings_of_one_recipe_are_seldom_told_apart(same: bool, deviation: float) -> None:

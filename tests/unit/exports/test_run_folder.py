@@ -2,11 +2,14 @@
 
 import json
 
+import pytest
+
 from tests.helpers.command_line import raft_exp, run_folder, statuses
 
 SMALL = ("model=tiny", "corpus.num_entities=40", "evaluation.arms=[raft]")
 
 
+@pytest.mark.slow
 def test_exports_stand_in_the_run_folder_when_the_datasets_do(tmp_path):
     for until in ("dataset", "export"):
         done = raft_exp(tmp_path, *SMALL, f"until={until}", "export.dataset=[chat,eval]", "export.passages=true")
@@ -23,6 +26,7 @@ def test_exports_stand_in_the_run_folder_when_the_datasets_do(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_passages_go_into_the_file_that_is_named(tmp_path):
     own = tmp_path / "own"
     own.mkdir()

@@ -85,6 +85,7 @@ def test_raft_base_has_the_notebooks_fields(made):
     assert 0 < sum(base["distracted"] for base in found) < len(found)
 
 
+@pytest.mark.slow
 def test_the_long_answer_is_the_original_answer_of_real_records(test_data, tmp_path):
     real = ("+experiment=pubmedqa", f"corpus.path={test_data / 'pubmedqa'}", "model=tiny", "trainer=cpu")
     made = run(tmp_path, *real, "evaluation.arms=[raft]", "corpus.max_items=20", "export.dataset=raft_base")

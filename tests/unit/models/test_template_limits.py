@@ -28,6 +28,7 @@ def _short(monkeypatch):
     monkeypatch.setattr(template_limits, "SECONDS", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("template", "fault"),
     [

@@ -53,6 +53,7 @@ def test_five_or_six_wordings_ship_each_with_the_studys_task_and_form():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_wording_trains_and_tests_as_the_studys_prompt(name):
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):

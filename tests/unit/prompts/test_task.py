@@ -78,6 +78,7 @@ def test_the_embedded_studys_prompt_is_what_it_was():
     }
 
 
+@pytest.mark.slow
 def test_such_a_task_of_ones_own_is_named_in_one_line_and_runs(tmp_path):
     done = raft_exp(tmp_path, "prompt.task='The answer is a name.'", "model=tiny", "dry_run=true")
     assert done.returncode == 0, done.stderr

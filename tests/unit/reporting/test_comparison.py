@@ -201,6 +201,7 @@ def test_what_cannot_be_compared_is_one_line(tmp_path: Path) -> None:
         open_runs([same])
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_is_named(sweep: Path, tmp_path: Path) -> None:
     (sweep / "10.4/results.json").unlink()
     runs, left_out = open_runs([sweep])

@@ -151,6 +151,7 @@ def test_audits_of_older_runs_have_nothing_to_say():
     assert list(warned(old)) == []
 
 
+@pytest.mark.slow
 def test_the_terminal_and_the_audit_say_that_prompts_were_cut(tmp_path):
     short = ("evaluation.arms=[raft]", "evaluation.conditions=null", "model.max_length=360", "model.max_new_tokens=96")
     done = raft_exp(tmp_path, *SMALL, *short, "until=dataset")

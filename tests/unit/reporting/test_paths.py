@@ -83,6 +83,7 @@ def test_a_path_without_a_name_of_its_own_is_a_local_folder(path: str) -> None:
     assert model_name(path) == "a local folder"
 
 
+@pytest.mark.slow
 @given(paths())
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_report_of_a_local_model_tells_nothing_of_its_place(study: Study, path: str) -> None:

@@ -158,6 +158,7 @@ def test_the_reports_pictures_are_there_and_need_no_page(tracked):
         assert "var(--" not in text, "colours that a page would have to say"
 
 
+@pytest.mark.slow
 def test_a_study_has_a_page_also_when_all_was_reused(tracked, server):
     folder, _, _ = tracked
     done = raft_exp(folder, *ASKED, "report=wandb", **online(server))
@@ -191,6 +192,7 @@ def panels_of(block: dict) -> list[dict]:
     return block["metadata"]["panelBankSectionConfig"]["panels"] if block["type"] == "panel-grid" else []
 
 
+@pytest.mark.slow
 def test_a_sweep_is_one_group_and_one_page_with_its_curves(tracked, server):
     folder, _, _ = tracked
     done = raft_exp(

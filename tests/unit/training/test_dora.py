@@ -20,6 +20,7 @@ def logits(model):
         return model(torch.arange(5, 45)[None]).logits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantize", [None, "nf4"])
 def test_dora_trains_goes_on_and_is_merged(tmp_path, rows, monkeypatch, quantize):
     if quantize:

@@ -211,6 +211,7 @@ def test_a_plan_tells_the_memory_of_the_base(tmp_path, capsys):
     assert line in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_quantized_study_is_exported_with_its_drift(tmp_path, capsys):
     run = small_study.make(tmp_path, "model.quantize=nf4", "evaluation.arms=[raft]")
     export.main([str(run), f"out={tmp_path / 'merged'}", "tolerance=1e-4"])

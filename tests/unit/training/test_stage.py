@@ -143,6 +143,7 @@ def test_the_seed_changes_the_adapter(tmp_path, rows, unbroken):
     assert contents(tmp_path)[FILES[0]] != unbroken[FILES[0]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("step", [1, 3, 4, 8, 11])
 def test_goes_on_after_an_interruption(tmp_path, rows, unbroken, monkeypatch, step, accumulate):

@@ -37,6 +37,7 @@ def metrics(out: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_a_signal_ends_the_step_saves_and_says_so(tmp_path, rows, unbroken, monkeypatch, number, accumulate):

@@ -62,6 +62,7 @@ def test_the_stored_report_has_the_same_bytes_whenever_it_is_made(run: Path, sma
         assert provenance.MARK not in (run / page).read_text()
 
 
+@pytest.mark.slow
 def test_a_report_that_is_made_again_keeps_the_head_of_its_run(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,12 +56,14 @@ def points(trials, *states):
     return [tuple(trial.point.items()) for trial in trials if trial.state in (states or ("complete",))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
 def test_every_point_once_and_then_no_more(tmp_path, sampler):
     tried = points(run(search(tmp_path, sampler=sampler, n_trials=50)))
     assert len(tried) == len(set(tried)) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", [CHOICES, NUMBERS])
 def test_a_search_that_was_killed_goes_on_to_the_same_points(tmp_path, space):
     (tmp_path / "whole").mkdir()
@@ -131,6 +133,7 @@ def test_a_search_goes_on_with_another_logger_store_or_report(tmp_path):
     assert identity([*first, "dataset.p=1"]) != identity(first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
 def test_a_training_above_the_median_is_pruned(tmp_path, monkeypatch, direction):
     with search(tmp_path, directions=(direction,), n_trials=8) as opened:

@@ -140,6 +140,7 @@ def test_a_full_disk_is_no_defect_of_a_document(tmp_path, monkeypatch):
         list(opened(tmp_path / "a.txt", tmp_path).passages())
 
 
+@pytest.mark.slow
 def test_a_killed_ingest_goes_on(tmp_path):
     own = tmp_path / "own"
     own.mkdir()
