@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import mmap
 from array import array
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import NoReturn
 import numpy as np
 
 from raft_exp.core.errors import DataError
-from raft_exp.core.npy import Column, write_header
+from raft_exp.core.npy import Column, ReadFile, write_header
 from raft_exp.core.records import Passage, dumps, loads, parse, read_jsonl
 from raft_exp.core.text import Form, normalise, plain_words
 
@@ -96,10 +95,8 @@ class Passages:
         self.texts = mapped(folder / TEXT_HASHES)  # (n,) fingerprint of the text
         self.units = self.documents if units is None else units  # (n,) hash of the unit, by default the document
         self.shared = shared
-        with (folder / TEXTS).open("rb") as file:
-            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
         self._file = folder / TEXTS
+        self._data = ReadFile(self._file)
         self.any_language = (folder / ANY_LANGUAGE).exists()
         self.form: Form = normalise if self.any_language else plain_words  # the form in which texts are compared
 
@@ -112,9 +109,8 @@ class Passages:
 
     def __getitem__(self, ordinal: int) -> Passage:
         start = int(self._offsets[ordinal])
-        end = self._data.find(b"\n", start)
         try:
-            return parse(Passage, self._data[start:end])
+            return parse(Passage, self._data.read(start, self._end(ordinal)))
         except ValueError as error:
             raise DataError(
                 f"{self._file}, line {ordinal + 1}: {error}; remove the folder {self._file.parent}, which contains "
@@ -122,9 +118,7 @@ class Passages:
             ) from error
 
     def __iter__(self) -> Iterator[Passage]:
-        return read_jsonl(
-            self._file, Passage
-        )  # not through the memory map: its pages would count as memory of this process
+        return read_jsonl(self._file, Passage)
 
     def find(self, passage_id: str) -> int:
         """Returns the ordinal of a passage id. Raises DataError for an id that is not in the collection."""
@@ -142,7 +136,7 @@ class Passages:
         return sum(self._end(ordinal) - int(self._offsets[ordinal]) for ordinal in ordinals)
 
     def _end(self, ordinal: int) -> int:
-        return int(self._offsets[ordinal + 1]) if ordinal + 1 < len(self) else len(self._data)
+        return int(self._offsets[ordinal + 1]) if ordinal + 1 < len(self) else self._data.size
 
     def of_document(self, document_id: str) -> list[int]:
         """Returns the ordinals of the passages that hold the text of a document; [] for an unknown document.
