@@ -7,6 +7,8 @@ import numpy as np
 from raft_exp.core.collection import Passages
 from raft_exp.core.records import Question
 
+_BLOCK = 2**20  # passages whose splits are looked up at once
+
 
 def document_splits(passages: Passages, questions: Iterable[Question]) -> np.ndarray:
     """Returns an array of shape (passages,): the split of each passage's document (0 none, 1 train, 2 validation, 3
@@ -27,9 +29,16 @@ def document_splits(passages: Passages, questions: Iterable[Question]) -> np.nda
         for passage_id in (*question.gold, *question.given):
             document = int(passages.units[passages.find(passage_id)])
             owner[document] = max(owner.get(document, 0), rank)
-    documents, inverse = np.unique(passages.units, return_inverse=True)
-    ranks = np.array([owner.get(int(document), 0) for document in documents], dtype=np.int8)
-    return ranks[inverse]
+    splits = np.zeros(len(passages), dtype=np.int8)
+    if not owner:
+        return splits
+    documents = np.array(sorted(owner), dtype=np.uint64)
+    ranks = np.array([owner[document] for document in documents.tolist()], dtype=np.int8)
+    for start in range(0, len(passages), _BLOCK):
+        units = passages.units[start : start + _BLOCK]
+        places = np.minimum(np.searchsorted(documents, units), len(documents) - 1)
+        splits[start : start + _BLOCK] = np.where(documents[places] == units, ranks[places], 0)
+    return splits
 
 
 def pool(owners: np.ndarray, split: str) -> np.ndarray:

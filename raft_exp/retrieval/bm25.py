@@ -22,7 +22,9 @@ class Bm25:
 
     def ranked(self, question: Question) -> Iterator[tuple[int, float]]:
         """Yields all ordinals of the pool with their scores, best first."""
-        scores = self._postings.scores(question.question)[self._pool]
+        scores = self._postings.scores(question.question)
+        if len(self._pool) < len(scores):
+            scores = scores[self._pool]
         done, size = 0, 32
         while done < len(self._pool):
             best = _top(scores, size)

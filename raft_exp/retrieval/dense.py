@@ -8,6 +8,7 @@ import numpy as np
 
 from raft_exp.core.collection import hash64, mapped
 from raft_exp.core.errors import DataError
+from raft_exp.core.npy import Rows
 from raft_exp.core.records import Question
 from raft_exp.retrieval.nearest import Exact, Hits, Indexed, products
 
@@ -27,7 +28,7 @@ class Dense:
     def __init__(
         self, embedded: Mapping[str, Path], pool: np.ndarray, coming: Callable[[], Iterable[Question]]
     ) -> None:
-        self._vectors, self._pool, self._questions_coming = mapped(embedded["passages"] / VECTORS), pool, coming
+        self._vectors, self._pool, self._questions_coming = Rows(embedded["passages"] / VECTORS), pool, coming
         self._question_vectors = QuestionVectors(embedded["questions"])
         self._exact = Exact(self._vectors, pool)
         index = embedded["passages"] / INDEX
@@ -70,7 +71,7 @@ class QuestionVectors:
     """Looks up the vector of a question by its id. Raises DataError for an id that stage `embed` did not read."""
 
     def __init__(self, folder: Path) -> None:
-        self._vectors = mapped(folder / VECTORS)
+        self._vectors = Rows(folder / VECTORS)
         self._ids, self._rows = mapped(folder / IDS)
 
     def __getitem__(self, question_id: str) -> np.ndarray:
@@ -81,4 +82,6 @@ class QuestionVectors:
                 f"question {question_id!r} has no vector, as it is not a question of this study; use a question of "
                 "questions.jsonl"
             )
-        return np.array(self._vectors[int(self._rows[place])])
+        (vector,) = self._vectors[self._rows[place : place + 1].astype(np.int64)]
+        found: np.ndarray = vector
+        return found

@@ -14,9 +14,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from raft_exp.core.collection import Passages, hash64, mapped
+from raft_exp.core.collection import Passages, hash64
 from raft_exp.core.errors import ModelError
-from raft_exp.core.npy import write_header
+from raft_exp.core.npy import Rows, write_header
 from raft_exp.core.progress import track
 from raft_exp.core.records import Question, read_jsonl
 from raft_exp.core.schema import config_dataclass
@@ -24,8 +24,8 @@ from raft_exp.core.shards import Shard, Sharded
 from raft_exp.core.stage import stage
 from raft_exp.models.encoder import EncoderConfig, load, needs
 from raft_exp.retrieval.dense import IDS, INDEX, VECTORS
-from raft_exp.retrieval.nearest import build_index
 from raft_exp.retrieval.text import searched_text
+from raft_exp.retrieval.vector_index import build_index
 
 VERSION = 1
 # Texts of a slice. It is constant, so that batches have the same texts after a kill: the other texts of a batch change
@@ -122,7 +122,7 @@ def _check_search_index(config: EncoderConfig, total: int) -> None:
 def _search_index(config: EncoderConfig, total: int, out: Path) -> None:
     _check_search_index(config, total)
     if total > config.exact_up_to:
-        build_index(np.load(out / VECTORS, mmap_mode="r"), out / INDEX)
+        build_index(Rows(out / VECTORS), out / INDEX)
 
 
 def _count(total: int, width: int, out: Path) -> None:
@@ -157,7 +157,7 @@ def _rows(shard: Shard, total: int) -> range:
 
 def _join(shards: Sequence[Path], total: int, out: Path) -> None:
     """Writes the vectors of all shards into one array of `total` rows, and counts.json."""
-    arrays = [mapped(folder / VECTORS) for folder in shards if (folder / VECTORS).exists()]
+    arrays = [Rows(folder / VECTORS) for folder in shards if (folder / VECTORS).exists()]
     width = arrays[0].shape[1]
     with (out / VECTORS).open("wb") as file:
         write_header(file, "<f4", (total, width))

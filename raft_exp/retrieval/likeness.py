@@ -10,7 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from raft_exp.core.collection import Passages, mapped
+from raft_exp.core.collection import Passages
+from raft_exp.core.npy import Rows
 from raft_exp.core.words import indexed
 from raft_exp.models import encoder
 from raft_exp.models.encoder import Encode, EncoderConfig
@@ -76,7 +77,7 @@ class ByVectors:
     """
 
     def __init__(self, config: EncoderConfig, embedded: Path) -> None:
-        self._config, self._vectors = config, mapped(embedded / VECTORS)
+        self._config, self._vectors = config, Rows(embedded / VECTORS)
         self._encode: Encode | None = None
 
     def passages(self, text: str, ordinals: Sequence[int]) -> list[float]:
@@ -87,7 +88,7 @@ class ByVectors:
         """The dot products of sentences with a text."""
         return self._products(text, self._vectors_of(sentences, self._config.passage_prefix), range(len(sentences)))
 
-    def _products(self, text: str, vectors: np.ndarray, rows: Sequence[int]) -> list[float]:
+    def _products(self, text: str, vectors: np.ndarray | Rows, rows: Sequence[int]) -> list[float]:
         (query,) = self._vectors_of([text], self._config.query_prefix)
         scores: list[float] = products(query, vectors, np.array(rows, dtype=np.int64)).tolist()
         return scores

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from raft_exp.core.npy import Rows
 from raft_exp.models.encoder import needs
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 CHUNK = 8_192  # vectors compared at once; the scores of a block of queries fit in the CPU cache
 _GROUP = 32  # columns of a group in `_top`: the best scores are in the groups with the highest maxima
+# Bytes of a memory-mapped index that a process reads before it opens the index again. The pages that it has read count
+# as its memory until then.
+_MAPPED = 2**30
 
 # Two arrays: positions in the pool, best first (equal scores by ascending position), and their scores.
 Hits = tuple[np.ndarray, np.ndarray]
@@ -30,7 +34,7 @@ class Exact:
     `vectors`: one row for each passage of the collection. `pool`: the row numbers of the passages in the pool.
     """
 
-    def __init__(self, vectors: np.ndarray, pool: np.ndarray) -> None:
+    def __init__(self, vectors: np.ndarray | Rows, pool: np.ndarray) -> None:
         self._vectors, self._pool = vectors, pool
 
     def best(self, queries: np.ndarray, size: int) -> list[Hits]:
@@ -80,28 +84,38 @@ class Exact:
 class Indexed:
     """Approximate search: reads only the nearest lists of a FAISS index, and may miss passages of the pool.
 
-    `Dense` therefore continues a ranking with `Exact`. `file`: an index that `build_index` wrote.
+    `Dense` therefore continues a ranking with `Exact`. `file`: an index that `vector_index.build_index` wrote.
     """
 
-    def __init__(self, vectors: np.ndarray, pool: np.ndarray, file: Path) -> None:
+    def __init__(self, vectors: np.ndarray | Rows, pool: np.ndarray, file: Path) -> None:
         needs("faiss")
         import faiss
 
-        self._vectors, self._pool = vectors, pool
-        self._index = faiss.read_index(str(file), faiss.IO_FLAG_MMAP)
+        self._vectors, self._pool, self._file = vectors, pool, file
+        self._open()
         allowed = np.zeros(len(vectors), dtype=bool)
         allowed[pool] = True
         self._bits = np.packbits(allowed, bitorder="little")  # faiss keeps a pointer to this array, not a copy
         # faiss's type stubs describe its C++ functions, not the Python ones
         lists: int = self._index.nlist  # type: ignore[attr-defined]
         selector = faiss.IDSelectorBitmap(self._bits)  # type: ignore[call-arg, arg-type]
-        self._settings = faiss.SearchParametersIVF(sel=selector, nprobe=max(16, lists // 16))  # type: ignore[call-arg]
+        probed = max(16, lists // 16)
+        self._settings = faiss.SearchParametersIVF(sel=selector, nprobe=probed)  # type: ignore[call-arg]
+        self._read_by_query = min(1.0, probed / lists) * file.stat().st_size  # bytes, on average
+
+    def _open(self) -> None:
+        import faiss
+
+        self._index, self._read = faiss.read_index(str(self._file), faiss.IO_FLAG_MMAP), 0.0
 
     def best(self, queries: np.ndarray, size: int) -> list[Hits]:
         """Returns the nearest passages of the pool for each query, at most `size`."""
         return [self._search(query, size) for query in queries]
 
     def _search(self, query: np.ndarray, size: int) -> Hits:
+        if self._read > _MAPPED:
+            self._open()
+        self._read += self._read_by_query
         # one query at a time: in a batch, the other queries change which lists are searched
         _, ordinals = self._index.search(query[None], size, params=self._settings)
         ordinals = np.sort(ordinals[0][ordinals[0] >= 0])  # -1 fills up a short result
@@ -110,22 +124,7 @@ class Indexed:
         return np.searchsorted(self._pool, ordinals[order]), exact[order]
 
 
-def build_index(vectors: np.ndarray, file: Path) -> None:
-    """Writes a FAISS inverted-file index for dot products, with 8 bits for each component of a vector."""
-    import faiss
-
-    count, width = vectors.shape
-    lists = max(1, min(int(4 * count**0.5), count // 40))
-    index = faiss.IndexIVFScalarQuantizer(
-        faiss.IndexFlatIP(width), width, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
-    )
-    index.train(np.ascontiguousarray(vectors[:: max(1, count // (64 * lists))]))
-    for start in range(0, count, CHUNK):
-        index.add(np.ascontiguousarray(vectors[start : start + CHUNK]))
-    faiss.write_index(index, str(file))
-
-
-def products(query: np.ndarray, vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def products(query: np.ndarray, vectors: np.ndarray | Rows, rows: np.ndarray) -> np.ndarray:
     """Returns the float64 dot products of the query with the given rows of `vectors`, shape (rows,).
 
     The value for a row does not depend on the other rows.

@@ -10,13 +10,14 @@ time. It stores words as 64-bit hashes, so that it needs no vocabulary in memory
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from raft_exp.core.collection import ANY_LANGUAGE, hash64, mapped
-from raft_exp.core.npy import Column
+from raft_exp.core.npy import Column, Rows
 from raft_exp.core.words import indexed
 
 WORDS, STARTS, HOLDERS, SCORES, LENGTHS = (
@@ -28,6 +29,8 @@ WORDS, STARTS, HOLDERS, SCORES, LENGTHS = (
 )
 K1, B = 1.5, 0.75  # the defaults of bm25s
 _CHUNK = 4_000_000  # characters of text in memory at a time
+_BLOCK = 2**20  # postings of a word that are read at once
+_MOST = 6_000_000  # postings of a part that are sorted at once; a word may have more
 _POSTING = np.dtype([("word", "<u8"), ("holder", "<u4"), ("count", "<u4")])
 
 
@@ -43,8 +46,8 @@ def write(folder: Path, texts: Iterable[str], parts: int = 1, any_language: bool
     """Writes the index of the texts into a folder. Returns the numbers of passages, words and postings.
 
     `any_language`: texts are split into words by `indexed` instead of `tokens`. `parts`: the number of parts in which
-    the postings are sorted. One part is in memory at a time (about 60 bytes for each posting). All postings of a word
-    are in one part. The files are the same for every value of `parts`.
+    the postings are sorted. One part is in memory at a time (about 60 bytes for each posting), or some million postings
+    of a large part. All postings of a word are in one part. The files are the same for every value of `parts`.
     """
     count(folder, texts, 0, parts, any_language)
     return finish(folder, [folder], parts, any_language)
@@ -146,16 +149,12 @@ def _finish(folder: Path, counted: list[list[Path]], lengths: np.ndarray) -> tup
         Column(folder / SCORES, "<f4") as scores,
     ):
         for files in zip(*counted, strict=True):
-            part = _postings(files)
-            part = part[
-                np.argsort(part["word"], kind="stable")
-            ]  # stable: chunks came in order, so holders stay ascending
-            first = np.flatnonzero(np.diff(part["word"], prepend=~part["word"][:1]))
-            names.extend(part["word"][first])
-            starts.extend(postings + first)
-            holders.extend(part["holder"])
-            scores.extend(_scores(part, first, lengths))
-            words, postings = words + len(first), postings + len(part)
+            for run in _runs(files):
+                names.extend(run.words)
+                starts.extend(postings + run.starts)
+                holders.extend(run.postings["holder"])
+                scores.extend(_scores(run, lengths))
+                words, postings = words + len(run.words), postings + len(run.postings)
             for file in files:
                 if file.parent == folder:
                     file.unlink(missing_ok=True)
@@ -163,16 +162,79 @@ def _finish(folder: Path, counted: list[list[Path]], lengths: np.ndarray) -> tup
     return words, postings
 
 
-def _postings(files: Sequence[Path]) -> np.ndarray:
-    pieces = [np.fromfile(file, dtype=_POSTING) for file in files if file.exists()]
-    return pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, dtype=_POSTING), *pieces])
+@dataclass(frozen=True)
+class _Run:
+    """Postings sorted by word, then by passage."""
+
+    postings: np.ndarray
+    words: np.ndarray  # hashes of the words whose first posting is in this run
+    starts: np.ndarray  # places of these first postings
+    holders: np.ndarray  # passages that contain each word of this run
+    counts: np.ndarray  # postings of each word in this run
 
 
-def _scores(part: np.ndarray, first: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    holders = np.diff(first, append=len(part))  # passages that hold each word
-    rarity = np.repeat(_inverse_frequency(holders, len(lengths)), holders)
-    length = K1 * ((1 - B) + B * lengths[part["holder"]] / lengths.mean())
-    scores: np.ndarray = rarity * (part["count"] / (length + part["count"]))
+def _runs(files: Sequence[Path]) -> Iterator[_Run]:
+    """Sorts the postings of a part. Yields at most `_MOST` at once; the postings of one word may be in several runs."""
+    total = sum(file.stat().st_size for file in files if file.exists()) // _POSTING.itemsize
+    if total <= _MOST:
+        yield _sorted(_read(files), total)
+        return
+    words, counts = _counts(files)
+    first = 0
+    while first < len(words):
+        after = max(first + 1, first + int(np.searchsorted(np.cumsum(counts[first:]), _MOST, "right")))
+        low, high = words[first], words[after - 1]
+        chosen = (block[(block["word"] >= low) & (block["word"] <= high)] for block in _read(files))
+        if counts[first] <= _MOST:
+            yield _sorted(chosen, int(counts[first:after].sum()))
+        else:
+            yield from _of_word(chosen, int(counts[first]))
+        first = after
+
+
+def _sorted(pieces: Iterable[np.ndarray], count: int) -> _Run:
+    part, end = np.empty(count, dtype=_POSTING), 0
+    for piece in pieces:
+        part[end : end + len(piece)] = piece
+        end += len(piece)
+    part = part[np.argsort(part["word"], kind="stable")]  # stable: chunks came in order, so holders stay ascending
+    starts = np.flatnonzero(np.diff(part["word"], prepend=~part["word"][:1]))
+    holders = np.diff(starts, append=len(part))
+    return _Run(part, part["word"][starts], starts, holders, holders)
+
+
+def _of_word(pieces: Iterable[np.ndarray], count: int) -> Iterator[_Run]:
+    """Yields the `count` postings of one word, which are in order."""
+    start = np.array([0])
+    for piece in pieces:
+        if len(piece):
+            yield _Run(piece, piece["word"][start], start, np.array([count]), np.array([len(piece)]))
+            start = start[:0]
+
+
+def _counts(files: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the words of a part, ascending, and the number of postings of each."""
+    words, counts = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64)
+    for block in _read(files):
+        both = [np.concatenate(pair) for pair in zip((words, counts), np.unique_counts(block["word"]), strict=True)]
+        words, places = np.unique(both[0], return_inverse=True)
+        counts = np.zeros(len(words), dtype=np.int64)
+        np.add.at(counts, places, both[1])
+    return words, counts
+
+
+def _read(files: Sequence[Path]) -> Iterator[np.ndarray]:
+    """Yields the postings of the files in order, a block at a time."""
+    for file in files:
+        size = file.stat().st_size // _POSTING.itemsize if file.exists() else 0
+        for start in range(0, size, _BLOCK):
+            yield np.fromfile(file, dtype=_POSTING, count=_BLOCK, offset=start * _POSTING.itemsize)
+
+
+def _scores(run: _Run, lengths: np.ndarray) -> np.ndarray:
+    rarity = np.repeat(_inverse_frequency(run.holders, len(lengths)), run.counts)
+    length = K1 * ((1 - B) + B * lengths[run.postings["holder"]] / lengths.mean())
+    scores: np.ndarray = rarity * (run.postings["count"] / (length + run.postings["count"]))
     return scores
 
 
@@ -184,11 +246,11 @@ def _inverse_frequency(holders: np.ndarray, passages: int) -> np.ndarray:
 
 
 class Postings:
-    """Reads the index in a folder, memory-mapped. A query reads only the postings of its words from the disk."""
+    """Reads the index in a folder: its words by a memory map, and the postings of a query's words from the disk."""
 
     def __init__(self, folder: Path) -> None:
         self._words, self._starts = mapped(folder / WORDS), mapped(folder / STARTS)
-        self._holders, self._scores = mapped(folder / HOLDERS), mapped(folder / SCORES)
+        self._holders, self._scores = Rows(folder / HOLDERS), Rows(folder / SCORES)
         self._size = len(mapped(folder / LENGTHS))
         self._words_in = indexed if (folder / ANY_LANGUAGE).exists() else tokens
 
@@ -199,6 +261,8 @@ class Postings:
             name = np.uint64(hash64(word))
             place = int(self._words.searchsorted(name))
             if place < len(self._words) and self._words[place] == name:
-                postings = slice(int(self._starts[place]), int(self._starts[place + 1]))
-                scores[self._holders[postings]] += self._scores[postings]
+                end = int(self._starts[place + 1])
+                for start in range(int(self._starts[place]), end, _BLOCK):
+                    postings = slice(start, min(start + _BLOCK, end))
+                    scores[self._holders[postings]] += self._scores[postings]
         return scores

@@ -8,7 +8,8 @@ import pytest
 from raft_exp.core.errors import DataError
 from raft_exp.retrieval import dense
 from raft_exp.retrieval.dense import INDEX, Dense
-from raft_exp.retrieval.nearest import build_index, products
+from raft_exp.retrieval.nearest import products
+from raft_exp.retrieval.vector_index import build_index
 from tests.helpers import embeddings as embedded
 
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raft_exp.retrieval import nearest
-from raft_exp.retrieval.nearest import Exact, Indexed, build_index, products
+from raft_exp.retrieval.nearest import Exact, Indexed, products
+from raft_exp.retrieval.vector_index import build_index
 
 
 def true_order(query: np.ndarray, vectors: np.ndarray, pool: np.ndarray) -> np.ndarray:
@@ -68,8 +69,10 @@ def test_the_best_by_groups_are_the_best(columns):
     assert torch.equal(places[:, :2], where[:, :2])
 
 
-def test_an_index_finds_most_neighbours_and_only_those_of_the_pool(tmp_path):
+@pytest.mark.parametrize("mapped", [2**30, 1])
+def test_an_index_finds_most_neighbours_and_only_those_of_the_pool(tmp_path, monkeypatch, mapped):
     pytest.importorskip("faiss")
+    monkeypatch.setattr(nearest, "_MAPPED", mapped)  # with 1, each query opens the file again
     generator = np.random.default_rng(2)
     centres = unit(generator, 50, 32)
     vectors = centres[generator.integers(50, size=8000)] + 0.3 * unit(generator, 8000, 32)

@@ -52,8 +52,17 @@ def collection():
 
 def test_the_bytes_depend_on_neither_the_parts_nor_the_chunks(tmp_path, collection, monkeypatch):
     made = []
-    for number, (parts, chunk) in enumerate([(1, 10**9), (1, 1), (13, 999), (2000, 50_000)]):
+    tried = [
+        (1, 10**9, 10**9, 10**9),
+        (1, 1, 10**6, 999),
+        (13, 999, 50, 7),
+        (3, 10**6, 999, 400),
+        (2000, 50_000, 1, 10),
+    ]
+    for number, (parts, chunk, most, block) in enumerate(tried):
         monkeypatch.setattr(word_index, "_CHUNK", chunk)
+        monkeypatch.setattr(word_index, "_MOST", most)  # a word with more postings is written in several runs
+        monkeypatch.setattr(word_index, "_BLOCK", block)
         folder = tmp_path / str(number)
         folder.mkdir()
         counts = word_index.write(folder, iter(collection), parts)
@@ -63,7 +72,9 @@ def test_the_bytes_depend_on_neither_the_parts_nor_the_chunks(tmp_path, collecti
     assert counts == {"passages": 2000, "words": len(peer(collection).vocab_dict) - 1, "postings": counts["postings"]}
 
 
-def test_scores_of_a_larger_collection_are_those_of_bm25s_to_the_bit(tmp_path, collection):
+@pytest.mark.parametrize("block", [7, 2**20])
+def test_scores_of_a_larger_collection_are_those_of_bm25s_to_the_bit(tmp_path, collection, monkeypatch, block):
+    monkeypatch.setattr(word_index, "_BLOCK", block)
     word_index.write(tmp_path, collection, 5)
     found, index = Postings(tmp_path), peer(collection)
     generator = np.random.default_rng(1)
