@@ -45,10 +45,19 @@ def test_choosing_passages_beside_its_peers(tmp_path):
 @pytest.mark.slow
 def test_a_collection_is_ingested_indexed_and_searched(tmp_path):
     header, *rows = run(tmp_path, "collection.py", "300")
-    assert header.split() == ["passages", "stage", "seconds", "peak", "MiB"]
+    assert header.split() == ["passages", "stage", "seconds", "CPU", "s", "peak", "MiB", "bytes"]
     assert [row.split()[:2] for row in rows] == [
         ["300", stage] for stage in ("ingest", "questions", "index", "dataset", "search")
     ]
+
+
+@pytest.mark.slow
+def test_vectors_are_indexed_and_searched(tmp_path):
+    pytest.importorskip("faiss", reason="dense search: pip install 'raft_exp[dense]'")
+    _, build, search, exact = run(tmp_path, "vectors.py", "4000", "--folder", str(tmp_path))
+    assert [row.split()[:2] for row in (build, search, exact)] == [["4,000", it] for it in ("build", "search", "exact")]
+    assert float(search.split()[-1]) > 0.8
+    assert not [*(tmp_path / "4000").glob("index.[!f]*")]
 
 
 @pytest.mark.slow
@@ -124,6 +133,7 @@ def test_training_beside_its_peers(tmp_path):
     assert two["peak_mib"] < 1.05 * one["peak_mib"]
 
 
+@pytest.mark.slow
 def test_reading_mixed_files_is_timed(tmp_path):
     run(tmp_path, "documents.py", "--files", "8", "--json", str(tmp_path / "f"))
     (row,) = json.loads((tmp_path / "f").read_text())
