@@ -1,7 +1,8 @@
 # Every target is one visible command. Variables: PYTHON=python3.12 VENV=.venv MODEL=pocket TRAINER=ddp GPUS=8 DATA=DIR
 # (files instead of the hub) STUDY=pubmedqa (of sweeps and the search), ARGS="any=setting ...", and for an installation
 # TORCH_INDEX=https://download.pytorch.org/whl/cpu: an index with torch's CPU build, which is ten times smaller, or
-# HASHES=1: only files whose hashes stand in requirements/ (HASHES=cpu: with the CPU build of torch that stands there)
+# HASHES=1: only files whose hashes stand in requirements/ (HASHES=cpu: with the CPU build of torch that stands there).
+# Later commands use the HASHES that the environment was installed with.
 PYTHON ?= python3
 VENV   ?= .venv
 STUDY  ?= quickstart
@@ -11,6 +12,7 @@ RUNS   ?= $(shell ls -t runs/*/plan.json runs/*/*/plan.json 2>/dev/null | sed 's
             if test -f "$$run/results.json"; then echo "$$run"; break; fi; done)
 BENCH  ?= dataset
 PY     := $(VENV)/bin/python
+HASHES ?= $(shell cat $(VENV)/.installed-core-hashed 2>/dev/null)
 CORE   := $(VENV)/.installed-core$(if $(HASHES),-hashed)
 READY  := $(VENV)/.installed$(if $(HASHES),-hashed)
 REAL   := $(VENV)/.installed-real
@@ -37,6 +39,7 @@ $(READY): $(CORE)
 
 $(CORE): pyproject.toml constraints.txt $(if $(HASHES),$(wildcard requirements/*.txt))
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11, 5) else "raft_exp needs Python 3.11.5 or newer, and $(PYTHON) is %d.%d.%d; use make PYTHON=python3.12 ..." % v[:3])'
+	@echo 'installs into $(VENV): 2 to 6 GB, some minutes without output (TORCH_INDEX=https://download.pytorch.org/whl/cpu or HASHES=cpu: the smaller CPU build of torch)'
 	$(PYTHON) -m venv $(VENV)
 ifeq ($(HASHES),)
 	$(if $(TORCH_INDEX),$(PY) $(PIP) -c constraints.txt --index-url $(TORCH_INDEX) torch)
@@ -46,7 +49,7 @@ else
 	$(PY) $(HASHED) --no-build-isolation -r requirements/dev.txt -r requirements/$(if $(filter cpu,$(HASHES)),cpu,cuda).txt
 	$(PY) $(PIP) --no-deps --no-build-isolation -e .
 endif
-	@touch $(CORE)
+	@echo '$(HASHES)' > $(CORE)
 
 quickstart: $(CORE) ## runs the embedded study: no GPU, no download; prints a table and the path of the report
 	$(PY) -m raft_exp $(ARGS)
@@ -116,7 +119,7 @@ paper: $(READY)  ## repeats tables 1 and 2 and figures 5 and 6 of the paper, in 
 search: $(READY) ## searches settings on validation questions: TRIALS=20 SPACE="..." STUDY=quickstart (five minutes per trial)
 	$(PY) -m raft_exp sweep=optuna +experiment=$(STUDY) 'evaluation.arms=[raft]' hydra.sweeper.n_trials=$(TRIALS) $(SPACE) $(SET) $(ARGS)
 
-report: $(READY) ## makes the report of the newest finished run again; RUNS="RUN RUN ..." compares runs
+report: $(CORE)  ## makes the report of the newest finished run again; RUNS="RUN RUN ..." compares runs
 	@test -n "$(RUNS)" || { echo 'no finished run yet; run make quickstart first, or name a run: make report RUNS="RUN ..."'; exit 2; }
 	$(PY) -m raft_exp.report $(RUNS)
 

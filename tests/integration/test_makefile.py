@@ -66,6 +66,21 @@ def test_an_installation_with_hashes_takes_no_other_file(tmp_path, hashes, build
     ]
 
 
+@pytest.mark.parametrize("hashes", ["1", "cpu"])
+def test_later_commands_use_the_environment_as_it_was_installed(tmp_path, hashes):
+    venv = tmp_path / "venv"
+    venv.mkdir()
+    for stamp in (".installed-core-hashed", ".installed-hashed"):
+        (venv / stamp).write_text(f"{hashes}\n")
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "HASHES"))
+    }
+    for target in ("install", "quickstart", "test", "report RUNS=one"):
+        command = ["make", "-n", *target.split(), f"VENV={venv}"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        assert " pip " not in done.stdout
+
+
 def test_ci_installs_with_hashes():
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
     (chosen,) = [place for place, line in enumerate(lines) if line.startswith('export HASHES="${HASHES-cpu}"')]
