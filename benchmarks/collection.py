@@ -23,6 +23,7 @@ from bm25s.stopwords import STOPWORDS_EN
 from raft_exp.core.records import write_jsonl
 
 WORDS, VOCABULARY, QUESTIONS, K = 100, 2_000_000, 100, 10
+LETTERS = str.maketrans("0123456789", "abcdefghij")  # words of letters: those with digits are split more slowly
 SIZES = (10_000, 100_000, 1_000_000, 5_000_000)
 STUDY = (
     "+experiment=passages",
@@ -58,7 +59,7 @@ def passages(count: int) -> Iterator[list[str]]:
     generator = np.random.default_rng(0)
     for _ in range(count):
         ranks = (1 + (generator.zipf(1.15, WORDS) - 1) % VOCABULARY).tolist()
-        yield [STOPWORDS_EN[rank - 1] if rank <= len(STOPWORDS_EN) else f"w{rank}" for rank in ranks]
+        yield [STOPWORDS_EN[rank - 1] if rank <= len(STOPWORDS_EN) else f"x{rank}".translate(LETTERS) for rank in ranks]
 
 
 def prepare(folder: Path, count: int) -> None:
