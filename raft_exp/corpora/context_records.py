@@ -59,7 +59,7 @@ class Record:
 
     @property
     def also_answering(self) -> list[Piece]:
-        """The passages that are neither gold nor distractors, without repetitions."""
+        """The passages that contain an answer but are not gold, without repetitions. They are not distractors."""
         gold = {piece.content for piece in self.gold}
         others = [piece for piece in self.pieces or [] if piece.also_answering and piece.content not in gold]
         return list({piece.content: piece for piece in others}.values())
@@ -67,7 +67,7 @@ class Record:
     def with_given(self, most: int, also_answering: bool) -> "Record":
         """Returns the record with its gold passages and its first `most` distractors.
 
-        `also_answering`: whether to keep the passages that are neither gold nor distractors.
+        `also_answering`: whether to keep the passages of the property `also_answering` too.
         """
         kept = [*self.gold, *self.given[:most], *(self.also_answering if also_answering else [])]
         contents = {piece.content for piece in kept}

@@ -37,10 +37,11 @@ class QuestionLevel:
         return (replace(question, split=self.split(question)) for question in self._questions())
 
     def is_filled(self) -> bool:
-        """Whether there are training and test questions.
+        """Whether the splits have enough questions: at least one for training and one for the test.
 
-        For units smaller than documents there must also be validation questions, if the settings require them, and at
-        least half of the required number of test questions.
+        Splits by section or by question need more. The test split needs at least half of the share `test` of all
+        questions, unless the file names test questions. If the share `validation` is above 0 and there are three or
+        more questions, the validation split needs a question.
         """
         counts = Counter(question.split for question in self.questions())
         if not counts["train"] or not counts["test"]:
@@ -52,7 +53,7 @@ class QuestionLevel:
         return enough and bool(counts["validation"] or not self._config.validation or counts.total() < 3)
 
     def has_room(self) -> bool:
-        """Whether each question has enough passages for its distractors."""
+        """Whether each training and test question has enough distractors under the default settings (`room.py`)."""
         return has_room(self.collection, self.questions)
 
 

@@ -83,7 +83,8 @@ class ReadyQuestions:
     def stream(self, counts: Counter[str]) -> Iterator[Question]:
         """Yields every question with its split, in file order.
 
-        Adds the numbers of questions to `counts`, by the way in which gold and evidence were found.
+        Adds the numbers of questions to `counts`, by the way in which gold and evidence were found. Raises DataError
+        for an invalid row, and if no question has an answer.
         """
         first, rows, answered = Counter[str](), QuestionRows(self.file, self.config.columns), Counter[bool]()
         search = GoldSearch(self.collection, self.config.closest, self.likeness or ByWords(self.collection))
@@ -93,8 +94,8 @@ class ReadyQuestions:
         if answered and not answered[True]:
             there = ", ".join(map(repr, rows.names))
             raise DataError(
-                f"{self.file}: no question has an answer; add answers, or name their column among {there}: "
-                "corpus.columns.answers=NAME"
+                f"{self.file}: no question has an answer; add answers, or set corpus.columns.answers to their column "
+                f"(the file has {there})"
             )
         search.finder.check(first["records"])
         if lost := first["without_gold"]:

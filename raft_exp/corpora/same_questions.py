@@ -30,8 +30,8 @@ def same_questions(questions: Iterable[Question], same_gold: bool) -> Iterator[s
     Two questions are the same if they have
 
     - the same words, and a gold passage or an answer in common;
-    - nearly the same words, one answer and one gold passage;
-    - a few words more or less, and the same open answer (`dataset/question_leaks.py`).
+    - nearly the same words, and both an answer and a gold passage in common;
+    - a few words more or less, and an answer in common that is not yes, no or maybe (`dataset/question_leaks.py`).
 
     `same_gold`: also yields, for each gold passage, the set of its questions.
     """

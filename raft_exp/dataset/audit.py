@@ -95,7 +95,8 @@ class _SplitCounts:
 def length_tell(tokens: Sequence[int], has_gold: Sequence[int]) -> LengthTell:
     """Returns how well the length of a prompt predicts that gold is missing: the exact AUC (Mann-Whitney).
 
-    `tokens`: the number of prompt tokens of each row. `has_gold`: 1 for each row with gold, else 0.
+    `tokens`: the number of prompt tokens of each row. `has_gold`: 1 for each row with gold, else 0; both values must
+    occur.
     """
     lengths, gold = np.asarray(tokens), np.asarray(has_gold, dtype=bool)
     ranked, others = np.sort(lengths[gold]), lengths[~gold]

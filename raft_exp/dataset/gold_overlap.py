@@ -18,11 +18,11 @@ class GoldLinks:
     boilerplate: frozenset[int]  # held-out passages of boilerplate whose text stands in training too
 
     def between(self, held_out: Iterable[int], training: Collection[int]) -> list[int]:
-        """Returns the passages of `held_out` that are linked to a passage of `training`."""
+        """Returns the passages of `held_out` that are equal to a passage of `training`, or a near copy of one."""
         return [ordinal for ordinal in held_out if not self.training.get(ordinal, frozenset()).isdisjoint(training)]
 
     def linked(self, held_out: Iterable[int]) -> int | None:
-        """Returns a training passage that is linked to one of the held-out passages; None if no such passage exists."""
+        """Returns a training passage that one of the held-out passages equals or nearly copies; None if none is."""
         return next((min(self.training[ordinal]) for ordinal in held_out if ordinal in self.training), None)
 
 

@@ -273,7 +273,10 @@ def gold_at(place: GoldPlace | None, collection: Passages, choose: ContextChoose
 
 
 def without_gold(collection: Passages, choose: ContextChooser) -> ContextChooser:
-    """Returns a chooser that removes gold passages and passages with an open answer from the contexts of `choose`."""
+    """Returns a chooser that removes gold passages and passages with an answer from the contexts of `choose`.
+
+    Labels (yes, no, maybe) are not searched for.
+    """
 
     def choose_rest(question: Question) -> list[int]:
         gold = {collection.find(name) for name in question.gold}

@@ -235,7 +235,7 @@ class JudgedPair(JudgeFigure):
 
 
 class CorrectedFigure(Figure):
-    """A judge's figure that labels correct (`statistics.judged`)."""
+    """A judge's figure after its correction by labels of people (`statistics.judged`)."""
 
     n: int  # replies to which the task applies, those without a judgement included
     labels: int  # labelled replies among them
@@ -255,7 +255,7 @@ class CorrectedComparison(TypedDict):
 
 
 class Corrected(TypedDict):
-    """Figures of a judge that labels correct."""
+    """Figures of a judge after their correction by labels of people."""
 
     arms: dict[str, dict[str, CorrectedFigure]]  # task -> arm
     comparisons: list[CorrectedComparison]  # the reference arm minus each other arm
@@ -281,7 +281,7 @@ class Agreement(TypedDict):
 
 
 class JudgeResults(TypedDict):
-    """The figures of a judge (`evaluation.judge`). Labels correct those in `corrected`, and no others."""
+    """The figures of a judge (`evaluation.judge`). Only those in `corrected` are corrected by labels of people."""
 
     model: str
     tasks_versions: dict[str, str]  # setting of the task -> name and version of its file

@@ -71,8 +71,8 @@ def load(config: RerankConfig) -> Score:
     """Loads the cross-encoder, only from safetensors. Returns a function that scores texts for a question.
 
     Scores are the model's logits, because a sigmoid would make large scores equal. Raises ModelError if the model
-    cannot be loaded, or gives several scores for one pair. The returned function raises ModelError if memory runs out,
-    or a score is NaN or infinite.
+    cannot be loaded. The returned function raises ModelError if the model gives several scores for one pair, if memory
+    runs out, or if a score is NaN or infinite.
     """
     model = open_model(config, GROUP)
 

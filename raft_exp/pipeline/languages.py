@@ -24,9 +24,10 @@ Words = dict[tuple[str, object], object]  # (name of a setting, its English word
 
 
 def with_language(values: Mapping[str, object], folders: Sequence[Path]) -> dict[str, object]:
-    """Returns a study's settings `values` with the prompt and the teacher's tasks in `prompt.language`.
+    """Returns a study's settings `values` with the shipped prompt and teacher tasks translated.
 
-    Language files are searched in `folders`. Raises ConfigError for a language without a file.
+    The setting `prompt.language` names the language; its files are searched in `folders`. Raises ConfigError if a file
+    or a text in it is missing, or if evaluation.prompts=auto would try the shipped wordings, which are English.
     """
     prompt, evaluation = values.get("prompt"), values.get("evaluation")
     language = prompt.get("language", ENGLISH) if isinstance(prompt, dict) else ENGLISH

@@ -77,7 +77,7 @@ def _judges_new_replies(stage: Stage, planned: Set[str]) -> bool:
 
 
 def quantized_bases(stages: Sequence[Stage]) -> list[str]:
-    """Returns one line with the memory of each quantised base model that the planned stages load."""
+    """Returns one line for each quantised base model that the planned stages load: its name and its memory."""
     models = dict.fromkeys(pair for stage in stages for pair in _models(stage) if pair[1].quantize)
     lines = []
     for group, model in models:

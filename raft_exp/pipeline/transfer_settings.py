@@ -13,7 +13,10 @@ from raft_exp.pipeline.transfer_files import TEST
 
 
 def check(config: Config) -> None:
-    """Raises ConfigError for a test on another corpus with invalid settings, and if no arm has weights of its own."""
+    """Raises ConfigError for a test on another corpus with invalid settings.
+
+    Also raises it if no arm has weights of its own, but `evaluation.kl` or `evaluation.transfer` is set.
+    """
     if config.evaluation.kl and not weighted_arms(config):
         raise ConfigError(
             f"evaluation.kl: got true, but no arm of evaluation.arms={config.evaluation.arms} has weights of its own; "
@@ -32,7 +35,8 @@ def compared_arms(config: Config) -> dict[str, str]:
     """Returns for each arm with weights of its own the untrained arm that it is compared with on other corpora.
 
     Both arms have the same kind of context: passages or none. Of several untrained arms with this context, the arm
-    `evaluation.primary.against` is chosen, else the first arm. Raises ConfigError if no untrained arm has this context.
+    `evaluation.primary.against` is chosen, else the first arm. Raises ConfigError if no arm has weights of its own, or
+    no untrained arm has the context of one.
     """
     arms = config.arms
     weighted = [name for name in weighted_arms(config) if arms[name].context != "gold"]  # which is fixed

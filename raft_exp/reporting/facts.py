@@ -62,7 +62,10 @@ def section(settings: Mapping[str, object], name: str) -> Mapping[str, object]:
 
 
 def facts(value: Mapping[str, object]) -> Facts:
-    """Flattens nested figures or settings to at most 100 pairs (dotted name, text). A long list becomes its length."""
+    """Flattens nested figures or settings to at most 100 pairs (dotted name, text). A long list becomes its length.
+
+    If there are more pairs, one more pair gives their number.
+    """
     lines = list(_leaves("", value))
     if len(lines) > _LINES:
         lines[_LINES:] = [("\N{HORIZONTAL ELLIPSIS}", f"{len(lines) - _LINES} more, in the JSON file")]

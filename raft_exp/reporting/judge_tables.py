@@ -50,7 +50,7 @@ class PairRow(TypedDict):
 
 
 class JudgeView(TypedDict):
-    """The section on the judge; without tasks and pairs the study has none."""
+    """The section on the judge. Without a judge, `tasks` and `pairs` are empty, and the pages omit the section."""
 
     model: str
     versions: str
@@ -150,7 +150,7 @@ def line(results: Results) -> str:
 
 
 def state(judge: JudgeResults) -> str:
-    """Returns whether labels correct the figures of a judge, in words."""
+    """Returns a phrase for the figures of a judge: "uncorrected", and whether corrected figures follow."""
     found = judge.get("corrected")
     return "uncorrected; corrected by labels below" if found and found["arms"] else "uncorrected"
 

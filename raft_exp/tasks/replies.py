@@ -34,10 +34,11 @@ def ask_until_valid(
     validate: Callable[[LedgerEntry], Result | Rejected],
     ask: Ask,
 ) -> ReplyHistory[Result] | None:
-    """Requests replies until one is valid, at most `retries` + 1 times. Returns None while a reply is missing.
+    """Requests replies until one is valid, at most `retries` + 1 times. Returns their history.
 
-    `messages` builds the prompt from the reasons of earlier rejections. `validate` returns the result of a reply, or
-    why the reply is rejected. `ask` returns the reply to a prompt, or None.
+    The result in the history is None if no reply is valid. `ask(messages, attempt)` returns a reply, or None if the
+    reply has not arrived yet; then this function returns None too. `messages` builds the prompt from the messages about
+    rejected replies. `validate` returns the result of a reply, or why the reply is rejected.
     """
     rejected: list[Rejected] = []
     entries: list[LedgerEntry] = []

@@ -57,7 +57,7 @@ class TrainingPlan:
     """The rows of each optimiser step, over all epochs."""
 
     rows: Rows
-    steps: list[list[int]]  # row numbers; the last step of an epoch may have fewer
+    steps: list[list[int]]  # row numbers; the last step of an epoch or of the plan may have fewer
 
     @classmethod
     def make(cls, rows: Rows, seed: int, batch_size: int, max_epochs: int, max_steps: int) -> "TrainingPlan":
@@ -113,7 +113,7 @@ class MicroBatches(Sampler[MicroBatch]):
 
     The rows of a step (from the plan) are distributed over the micro-batches of all processes. With packing, all
     micro-batches have about the same number of tokens. With padding, rows of similar length share a micro-batch. In the
-    last step of an epoch, a micro-batch may be empty.
+    last step of an epoch or of the plan, a micro-batch may be empty.
     """
 
     def __init__(

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from raft_exp.apps.paper.sweeps import paper_sweeps, with_small_model
 
         if more := with_small_model(words)[len(words) :]:
-            say(f"+debug=short adds {' '.join(more)}, because the figures of a short study mean nothing")
+            say(f"+debug=short adds {' '.join(more)}: the figures of a short study mean nothing with any model")
         data = Path(chosen.data) if chosen.data else None
         with _each_warning_once():
             planned = planned_sweeps(paper_sweeps(words, data, Path(chosen.out)))

@@ -35,10 +35,11 @@ _PARTIAL = "report.partial"
 
 
 def make_again(run: Run, out: Path) -> list[str]:
-    """Writes the report of a run to `out`, which may be the run folder. Returns a line for each missing input.
+    """Writes the report of a run to `out`, which may be the run folder.
 
-    Inputs are read from the store. Inputs that the store no longer has are read from the run folder. Raises DataError
-    for an input that is in neither, and for a run of another version of raft_exp.
+    Inputs are read from the store. Inputs that the store no longer has are read from the run folder. Returns a line for
+    each missing input without which the report has fewer figures (passages, questions, labels, loss curves). Raises
+    DataError if any other input is missing, and for a run of another version of raft_exp.
     """
     partial = out / _PARTIAL
     shutil.rmtree(partial, ignore_errors=True)

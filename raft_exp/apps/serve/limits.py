@@ -33,9 +33,10 @@ def is_loopback(host: str) -> bool:
 
 
 class RequestLimiter:
-    """ASGI middleware: limits the requests of a client per minute, and checks access.
+    """ASGI middleware: checks access, and limits the requests of a client per minute.
 
-    With a token, each request must send the token. Without a token, its Host header must name this machine.
+    With a token, requests to /v1/ and /metrics must send it. Without a token, the Host header of each request must name
+    this machine. The limit per minute is for /v1/ and /metrics.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits, token: str | None) -> None:

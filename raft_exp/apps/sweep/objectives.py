@@ -90,7 +90,10 @@ class Goal:
 
     @staticmethod
     def of(search: SearchConfig, config: Config) -> "Goal":
-        """Returns the goal of a search over studies like `config`. Raises ConfigError for an invalid objective."""
+        """Returns the goal of a search over studies like `config`.
+
+        Raises ConfigError for an invalid objective, direction or pruning, and for studies that end without results.
+        """
         objectives = [search.objective] if isinstance(search.objective, str) else search.objective
         primary = primary_of(config)
         names = objectives or [f"arms.{primary['arm']}.{primary['metric']}"]

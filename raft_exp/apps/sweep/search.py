@@ -84,8 +84,8 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if config.sampler == "grid" and size(space) is None:
             raise ConfigError(
-                "hydra.sweeper.sampler: got 'grid', but a grid needs a list of values, and interval(...) is none; use "
-                "choice(...) or range(...), or another sampler"
+                "hydra.sweeper.sampler: got 'grid', but a grid needs a list of values for each setting, and "
+                "interval(...) has no list; use choice(...) or range(...), or another sampler"
             )
         self._config, self._space, self._file = config, space, file
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -75,7 +75,7 @@ class Flow:
 
     @classmethod
     def of(cls, parts: list[Part]) -> "Flow":
-        """Joins parts of one kind. The separator belongs to the later part."""
+        """Joins parts of one kind to one text. The offset of a part in `starts` is that of the separator before it."""
         between = _BETWEEN.get(parts[0].kind, "")
         texts = [part.text.rstrip() for part in parts]
         pieces = [texts[0], *(between + text for text in texts[1:])]

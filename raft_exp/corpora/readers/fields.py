@@ -56,7 +56,7 @@ class Fields:
         if not self._columns or name in self._row:
             return ""
         there = ", ".join(map(repr, self._columns))
-        return f", or name its column among {there}: corpus.columns.{name}=NAME"
+        return f", or set corpus.columns.{name} to its column (the file has {there})"
 
     def has_column(self, name: str) -> bool:
         """Whether `columns` has this name."""

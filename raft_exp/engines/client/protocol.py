@@ -67,7 +67,7 @@ def key_of(config: ChatConfig, group: str) -> str | None:
     key = (os.environ.get(config.api_key_env) or "").strip()
     if not key:
         raise ConfigError(
-            f"{group}.api_key_env: the environment variable of this name is not set; export it, or use "
+            f"{group}.api_key_env: the environment variable that it names is not set; export it, or use "
             f"{group}.api_key_env=null for a server that needs no key"
         )
     if not (key.isascii() and key.isprintable()):

@@ -50,9 +50,9 @@ def arm_gradings(
 ) -> dict[str, Grading]:
     """Returns arm -> how its replies are graded, for all arms of `settings`.
 
-    `passages`, `questions`: result folders of the stages `ingest` and `questions`. Without them the metrics of quotes
-    are left out. `references`: question id -> its long reference, for metrics of wording. Raises DataError if `profile`
-    has metrics of API calls, which need both.
+    `passages`, `questions`: result folders of the stages `ingest` and `questions`. If one is None, the metrics of
+    quotes are left out. `references`: question id -> its long reference, for metrics of wording. Raises DataError if
+    `profile` has metrics of API calls, and `passages` or `questions` is None.
     """
     from raft_exp.models.similarity import TextVectors
 

@@ -54,7 +54,11 @@ class RayTasks:
             ray.shutdown()
 
     def _check_size(self, config: RaySpread, machines: Sequence[Mapping[str, Any]]) -> None:
-        """Without a machine that is large enough for a task, Ray waits for one without a word."""
+        """Checks that a machine is large enough for a task. Otherwise Ray waits for such a machine and prints nothing.
+
+        Raises ConfigError if Ray runs on this machine alone. Prints a line if Ray runs on a cluster, because a machine
+        may still join it.
+        """
         for machine in machines:
             has = machine["Resources"]
             if machine["Alive"] and has.get("CPU", 0) >= config.cpus and has.get("GPU", 0) >= config.gpus:
@@ -63,8 +67,9 @@ class RayTasks:
         if config.address is None:
             if self._ends:
                 ray.shutdown()
-            raise ConfigError(f"{wanted}: this machine has fewer; lower them")
-        line = f"  no machine of the Ray cluster has {wanted}; the tasks wait until one joins; else stop and lower them"
+            raise ConfigError(f"{wanted}: this machine has fewer; lower these settings")
+        line = f"  no machine of the Ray cluster has {wanted}; the tasks wait until such a machine joins the cluster"
+        line += "; otherwise stop the study and lower these settings"
         print(line, file=sys.stderr, flush=True)
 
 

@@ -367,11 +367,13 @@ def test_an_unknown_document_names_the_nearest_or_a_few(tmp_path):
 
 def test_a_missing_field_names_the_fields_that_are_there(tmp_path):
     gold = {"gold": ["t:0"]}
-    with pytest.raises(DataError, match=r"name its column among 'Frage', 'gold': corpus\.columns\.question=NAME"):
+    with pytest.raises(DataError, match=r"corpus\.columns\.question to its column \(the file has 'Frage', 'gold'\)"):
         read(tmp_path, [{"Frage": "x?", **gold}])
-    with pytest.raises(DataError, match=r"column among 'question', 'datei': corpus\.columns\.document_id=NAME"):
+    with pytest.raises(DataError, match=r"columns\.document_id to its column \(the file has 'question', 'datei'\)"):
         read(tmp_path, [{"question": "x?", "datei": "t"}])
-    with pytest.raises(DataError, match=r"'question', 'Antwort', 'gold': corpus\.columns\.answers"):
+    with pytest.raises(
+        DataError, match=r"corpus\.columns\.answers to their column \(the file has 'question', 'Antwort', 'gold'\)"
+    ):
         read(tmp_path, [{"question": "x?", "Antwort": "y", **gold}])
 
 

@@ -17,7 +17,7 @@ def is_column(table: Element) -> bool:
 
 
 class Table:
-    """A table of a Word file. `flat`: a function that returns the lines of a cell."""
+    """A table of a Word file. Its methods take `flat`, a function that returns the lines of a cell."""
 
     def __init__(self, table: Element) -> None:
         self._table = table

@@ -105,7 +105,7 @@ def _by_content(data: bytes, promised: str) -> str:
     if data.startswith(_OLE):
         if "EncryptedPackage".encode("utf-16-le") in data:
             raise UnreadableError("encrypted", "a password is needed to open it")
-        raise UnreadableError("unsupported", "an Office file from before 2007; save it in today's format")
+        raise UnreadableError("unsupported", "an Office file from before 2007; save it as .docx, .pptx or .xlsx")
     for start, what in _MAGIC:
         if data.startswith(start) and not (promised == "rtf" and start == b"{\\rtf"):
             raise UnreadableError("not what its suffix says", f"it is {what}")

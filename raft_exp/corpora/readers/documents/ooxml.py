@@ -123,7 +123,8 @@ class Package:
 def parse_xml(data: bytes, any_type: bool = False) -> Element:
     """Returns the root element of an XML text, without comments. Entities are not expanded and no file is opened.
 
-    Raises UnreadableError for a DTD that defines entities, unless `any_type`.
+    Raises lxml's XMLSyntaxError for a text that is not XML, and UnreadableError for a DTD that defines entities, unless
+    `any_type`.
     """
     from lxml import etree
 

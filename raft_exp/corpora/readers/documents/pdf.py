@@ -19,7 +19,8 @@ _FEW = 50  # characters of a page; with fewer, no share is computed
 def read(data: bytes, recognise: Callable[[Any], str] | None = None) -> Document:
     """Returns one part for each page with text or form fields, and one for the repeated headers and footers.
 
-    `recognise`: returns the text of a scanned page (OCR); None: scanned pages are not read.
+    `recognise`: returns the text of a scanned page (OCR); None: scanned pages are not read. Raises UnreadableError for
+    a file that is encrypted or damaged, and for one whose text cannot be read without OCR.
     """
     import pypdfium2
 

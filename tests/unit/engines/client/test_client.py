@@ -287,7 +287,7 @@ def test_which_names_are_the_model_that_was_asked(asked, served_as, named, same)
 
 def test_a_key_that_is_not_there(monkeypatch):
     monkeypatch.delenv("SCRIPTED_KEY")
-    with pytest.raises(ConfigError, match=r"teacher\.api_key_env: the environment variable of this name is not set"):
+    with pytest.raises(ConfigError, match=r"teacher\.api_key_env: the environment variable that it names is not set"):
         ChatClient(config("http://localhost/v1"), "teacher")
     assert ChatClient(config("http://localhost/v1", api_key_env=None))
 

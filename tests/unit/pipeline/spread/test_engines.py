@@ -210,7 +210,7 @@ def ray_tasks(cpus: float, gpus: float, address: str | None, command: TaskComman
 
 @pytest.mark.parametrize(("cpus", "gpus"), [(8, 0), (1, 2)])
 def test_a_task_that_no_machine_can_hold_is_named(cluster, sleeping, capsys, cpus, gpus):
-    with pytest.raises(ConfigError, match=f"spread.cpus={cpus} and spread.gpus={gpus}: .*lower them"):
+    with pytest.raises(ConfigError, match=f"spread.cpus={cpus} and spread.gpus={gpus}: .*lower these settings"):
         ray_tasks(cpus, gpus, None, sleeping)
     assert not cluster.is_on, "Ray does not stay behind"
     ray_tasks(cpus, gpus, "auto", sleeping)  # a machine can still join
