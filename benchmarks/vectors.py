@@ -7,6 +7,9 @@ own. Shown are its seconds, its CPU seconds (Python's start included), its peak 
 vector, milliseconds a query, and recall@10: the share of the exact ten nearest that the index finds.
 
 `--folder` keeps the files, and a build that was killed continues there. One size needs 3 KB of disk a vector.
+
+`--random` shows bytes and memory of sizes whose training takes hours: the centres of the lists and the codes are random
+and the vectors are zero (a sparse file), so that `build` only writes the index, and nothing is exact.
 """
 
 import argparse
@@ -79,6 +82,29 @@ def prepare(folder: Path, count: int) -> None:
     np.save(folder / "queries.npy", made(np.random.default_rng(2), QUERIES))
 
 
+def prepare_random(folder: Path, count: int) -> None:
+    """Writes the files of a build that was killed after all vectors were encoded, and the files of `prepare`."""
+    import faiss
+
+    generator, lists = np.random.default_rng(1), int(4 * count**0.5)
+    with (folder / "vectors.npy").open("wb") as file:
+        write_header(file, "<f4", (count, WIDTH))
+        file.truncate(file.tell() + count * WIDTH * 4)
+    np.save(folder / "queries.npy", made(np.random.default_rng(2), QUERIES))
+    index = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatIP(WIDTH), WIDTH, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+    )
+    index.quantizer.add(made(generator, lists))
+    index.train(made(generator, lists))  # only the ranges of the components, as the lists have their centres
+    faiss.write_index(index, str(folder / "index.empty"))
+    with (folder / "index.codes").open("wb") as file:
+        for start in range(0, count, BLOCK):
+            block = min(BLOCK, count - start)
+            numbers = generator.integers(lists, size=block, dtype="<u8").view(np.uint8).reshape(block, 8)
+            codes = generator.integers(256, size=(block, WIDTH), dtype=np.uint8)
+            file.write(np.hstack([numbers[:, : index.coarse_code_size()], codes]).tobytes())
+
+
 def measured(program: str, *arguments: str) -> tuple[str, float, float, float]:
     """(output, seconds, CPU seconds, peak MiB) of a process."""
     start = time.monotonic()
@@ -88,19 +114,22 @@ def measured(program: str, *arguments: str) -> tuple[str, float, float, float]:
     return done.stdout, seconds, cpu, peak
 
 
-def measure(folder: Path, count: int) -> Iterator[str]:
+def measure(folder: Path, count: int, random: bool) -> Iterator[str]:
     """The lines of one size."""
-    prepare(folder, count)
+    (prepare_random if random else prepare)(folder, count)
     _, seconds, cpu, peak = measured(BUILD, str(folder))
     size = (folder / "index.faiss").stat().st_size / count
     yield f"{'build':<8} {seconds:>9.1f} {cpu:>9.1f} {peak:>9.0f} {size:>8.0f}"
     lines, found = [], {}
-    for kind, file in (("search", "index.faiss"), ("exact", "vectors.npy")):
+    for kind, file in (("search", "index.faiss"), ("exact", "vectors.npy"))[: 1 if random else 2]:
         output, seconds, cpu, peak = measured(SEARCH, str(folder), kind)
         size = (folder / file).stat().st_size / count
         ms = float(output.partition("MS ")[2].split()[0])
         lines.append(f"{kind:<8} {seconds:>9.1f} {cpu:>9.1f} {peak:>9.0f} {size:>8.0f} {ms:>9.1f}")
         found[kind] = json.loads((folder / f"{kind}.json").read_text())
+    if random:
+        yield lines[0]
+        return
     shares = [len(set(near) & set(true)) / K for near, true in zip(found["search"], found["exact"], strict=True)]
     yield f"{lines[0]} {np.mean(shares):>9.3f}"
     yield lines[1]
@@ -110,6 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sizes", type=int, nargs="*", default=list(SIZES), help="vectors")
     parser.add_argument("--folder", type=Path, help="keeps the files here; without it they are temporary")
+    parser.add_argument("--random", action="store_true", help="random codes, without training")
     arguments = parser.parse_args()
     columns = f"{'seconds':>9} {'CPU s':>9} {'peak MiB':>9} {'bytes':>8} {'ms/query':>9} {'recall':>9}"
     print(f"{'vectors':>10} {'what':<8} {columns}")
@@ -117,7 +147,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as temporary:
             folder = arguments.folder / str(size) if arguments.folder else Path(temporary)
             folder.mkdir(parents=True, exist_ok=True)
-            for line in measure(folder, size):
+            for line in measure(folder, size, arguments.random):
                 print(f"{size:>10,} {line}", flush=True)
 
 
