@@ -8,6 +8,7 @@ from raft_exp.dataset.supply import EVALUATION_NAMES, SettingNames
 from raft_exp.reporting.facts import main_split, section
 from raft_exp.reporting.formats import percent
 from raft_exp.reporting.leak_warnings import leak_warnings
+from raft_exp.teachers import rejections
 
 _CUT = 0.01  # share of the prompts
 _TELL = 0.05  # distance of the AUC from 0.5
@@ -20,13 +21,14 @@ _FEWER_PASSAGES = {"retrieved": "evaluation.k", "gold_and_distractors": "evaluat
 def dataset_warnings(audit: StudyAudit, settings: Mapping[str, object]) -> Iterator[str]:
     """Yields the warnings about gold passages and test sets, about leaks, and about training sets.
 
-    `settings`: the study's config by groups. Only the group `evaluation` is read.
+    `settings`: the study's config by groups. Only the groups `evaluation` and `teacher` are read.
     """
     if line := split_units.words(audit["split"]) if "split" in audit else "":
         yield line
     yield from _found_gold(audit)
     yield from _fewer_test_distractors(audit, section(settings, "evaluation"))
     yield from _cut_test_prompts(audit)
+    yield from _unusable_targets(audit, section(section(settings, "teacher"), "gate"))
     yield from leak_warnings(audit)
     for name, dataset in audit["datasets"].items():
         yield from _fewer_training_distractors(name, dataset)
@@ -169,6 +171,14 @@ def _dropped_reasons(name: str, dataset: DatasetAudit, split: SplitAudit) -> Ite
             f"{dropped:,} of {split['rows']:,} training rows of {name} have targets without reasoning, because "
             f"their prompts show no text to quote. Raise model.max_length{more}, or add documents."
         )
+
+
+def _unusable_targets(audit: StudyAudit, gate: Mapping[str, object]) -> Iterator[str]:
+    """Warns of questions that a teacher model gave no usable target. `gate`: the settings of the teacher's gate."""
+    lost = {"targets": rejections.lost_targets, "references": rejections.lost_references}
+    for name, line_of in lost.items():
+        if (figures := audit.get(name)) and (line := line_of(figures, gate)):
+            yield line
 
 
 def _is_cut(split: SplitAudit | None) -> bool:

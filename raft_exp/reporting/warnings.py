@@ -6,7 +6,7 @@ To add a warning, write a function that takes a `Study` and yields lines of text
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from raft_exp.core.audit import StudyAudit
+from raft_exp.core.audit import DatasetAudit, StudyAudit
 from raft_exp.evaluation.results import Results
 from raft_exp.reporting import form, judge_tables, selection
 from raft_exp.reporting.dataset_warnings import dataset_warnings
@@ -126,7 +126,23 @@ def truncated_replies(study: Study) -> Iterator[str]:
     if cut:
         limit = section(study.settings, "model").get("max_new_tokens")
         value = f"={limit}" if limit else ""
-        yield f"Replies that were cut off at model.max_new_tokens{value}: {_shares(cut)}. Raise model.max_new_tokens."
+        longest = max((_longest_target(dataset) for dataset in study.audit["datasets"].values()), default=0)
+        longer = isinstance(limit, int) and longest > limit
+        target = f" (the longest training target has {longest:,} tokens)" if longer else ""
+        yield (
+            f"Replies that were cut off at model.max_new_tokens{value}: {_shares(cut)}. Raise model.max_new_tokens"
+            f"{target}."
+        )
+
+
+def _longest_target(dataset: DatasetAudit) -> int:
+    """Returns the tokens of the longest target of a training set; 0 if the audit has no such count."""
+    counted = (
+        split["completion_tokens"]["max"]
+        for split in dataset.get("splits", {}).values()
+        if "completion_tokens" in split
+    )
+    return max(counted, default=0)
 
 
 def empty_replies(study: Study) -> Iterator[str]:

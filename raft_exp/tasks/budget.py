@@ -13,7 +13,12 @@ _BYTES = 4  # approximate UTF-8 bytes of a token, used where a server does not c
 
 def words_of(messages: Messages) -> float:
     """Returns the approximate number of tokens of a prompt, at four UTF-8 bytes for each token."""
-    return sum(len(message["content"].encode("utf-8", "surrogatepass")) for message in messages) / _BYTES
+    return sum(tokens_of(message["content"]) for message in messages)
+
+
+def tokens_of(text: str) -> float:
+    """Returns the approximate number of tokens of a text, at four UTF-8 bytes for each token."""
+    return len(text.encode("utf-8", "surrogatepass")) / _BYTES
 
 
 @dataclass

@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from raft_exp.core import schema
 from raft_exp.core.audit import ReplyAudit
 from raft_exp.core.collection import Passages
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Question, Target
+from raft_exp.core.screen import say
+from raft_exp.tasks.budget import tokens_of
 from raft_exp.tasks.counts import ReplyCounts
 from raft_exp.tasks.files import PassFiles
 from raft_exp.tasks.replies import ReplyHistory, Result, ask_until_valid
 from raft_exp.tasks.runner import Ask
 from raft_exp.tasks.task import Clean, Prompts
-from raft_exp.teachers import gate
+from raft_exp.teachers import gate, rejections
 from raft_exp.teachers.model import ModelTeacher
 from raft_exp.teachers.target_questions import EvaluatedQuestions, target_questions
 from raft_exp.teachers.tasks import AnswerTask
@@ -69,6 +72,19 @@ class TargetWriting:
             ask,
         )
 
+    def remarks(self) -> Iterator[str]:
+        """Yields a warning about verified answers that leave a reply too little room for its reasoning."""
+        if self.task.reply == "text" or not self.task.gate.agrees:  # the reply need not repeat the answer
+            return
+        most = self.task.max_new_tokens
+        sizes = [min(map(tokens_of, item.answers)) for item in self.items() if item.answers]
+        if large := [size for size in sizes if size > most / 2]:
+            yield (
+                f"the verified answers of {len(large):,} of {self._total:,} questions fill more than half of a reply "
+                f"of teacher.targets.max_new_tokens={most} (the longest has about {max(large):,.0f} tokens): replies "
+                "that repeat them may be cut off. Raise teacher.targets.max_new_tokens."
+            )
+
     def start(self) -> None:
         """Begins a pass: resets the counts and discards the rows of an earlier pass."""
         self.tally, self._reasoned = ReplyCounts(), 0
@@ -97,6 +113,9 @@ class TargetWriting:
         (self.out / "audit.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
         needed = self.evaluated.split if self.evaluated else "train"
         check_kept(figures, self.teacher.min_kept, "questions have a target", self.out / QUARANTINE, needed)
+        lost = rejections.lost_references if self.evaluated else rejections.lost_targets
+        if line := lost(figures, schema.identity(self.task.gate)):
+            say(f"warning: {line}", error=True)
         counts = {
             "targets": figures["kept"],
             "quarantined": figures["quarantined"],

@@ -72,12 +72,18 @@ def validate_reply(
         return Rejected("other_answer", f"its answer was {reply.prediction[:80]!r}, and the verified one is another")
     if not question.answers and abstained(answer, ""):
         return Rejected("refusal", "it declined to answer")
-    if count(answer) > task.gate.max_answer_words:
-        return Rejected("long_answer", f"its answer had more than {task.gate.max_answer_words} words")
+    most = _most_answer_words(task.gate, question)
+    if count(answer) > most:
+        return Rejected("long_answer", f"its answer had more than {most} words")
     reason = _with_quotes(task.gate, reply.reason, gold)
     if isinstance(reason, Rejected):
         return reason
     return _length(task.gate, reason) or Target(question.id, answer, reason)
+
+
+def _most_answer_words(gate: Gate, question: Question) -> int:
+    """Returns the largest number of words of an answer: that of the gate, or of the longest verified answer."""
+    return max([gate.max_answer_words, *map(count, question.answers)])
 
 
 def _judge_text(gate: Gate, text: str, question: Question) -> Target | Rejected:

@@ -15,6 +15,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
 from raft_exp.core.records import Question, Target, append_complete_lines, dumps, read_jsonl
 from raft_exp.core.schema import KeyedWhenSet, config_dataclass
+from raft_exp.core.screen import say
 from raft_exp.core.stage import stage
 from raft_exp.teachers import TEACHERS, TeacherConfig, extractive
 from raft_exp.teachers.model import ModelTeacher
@@ -74,6 +75,8 @@ def model_targets(config: ModelTargetsStage, *, passages: Path, questions: Path,
     from raft_exp.teachers.answers import TargetWriting
 
     job = TargetWriting(config.teacher, questions, passages, out, cleaner(config.teacher), config.evaluated)
+    for line in job.remarks():
+        say(f"warning: {line}", error=True)
     TaskRunner(config.teacher, identity(config.teacher, config.weights), job, out).settle()
     job.finish()
 

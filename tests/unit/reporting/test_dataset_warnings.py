@@ -37,6 +37,24 @@ def test_cut_test_prompts_are_named_with_what_is_left_and_the_remedies():
     )
 
 
+def replies(asked: int, **reasons: int) -> Any:
+    lost = sum(reasons.values())
+    return {"asked": asked, "kept": asked - lost, "quarantined": lost, "reasons": reasons, "splits": {"test": {}}}
+
+
+def test_a_noticeable_share_of_unusable_targets_is_a_warning_with_reason_and_setting():
+    study = audit(split(12)) | {"targets": replies(22, long_answer=16)}
+    (line,) = dataset_warnings(study, {"teacher": {"gate": {"max_answer_words": 60}}})
+    assert line == (
+        "16 of 22 questions (72.7%) got no usable target and are in no training set. The reason: the answer had too "
+        "many words. Raise teacher.targets.gate.max_answer_words=60; quarantine/targets.jsonl has the replies."
+    )
+    assert not list(warned(audit(split(12)) | {"targets": replies(100, long_answer=4)}))
+    (line,) = warned(audit(split(12)) | {"references": replies(20, other_answer=1)})
+    assert line.startswith("1 of 20 questions (5.0%) of the evaluation got no usable text")
+    assert "agrees=false; quarantine/targets@test.jsonl" in line
+
+
 @pytest.mark.parametrize(
     ("by", "drawn", "said"),
     [

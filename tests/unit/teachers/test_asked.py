@@ -54,6 +54,52 @@ BAD: dict[int, Callable[[int], Step | None]] = {
 }
 
 
+def test_questions_with_long_verified_answers_get_targets_at_one_request_each(tmp_path):
+    ask, said = corpus(tmp_path), "They came over the hills with their cattle. " * 12
+    asked = lines(tmp_path / "questions.jsonl")
+    text = "".join(json.dumps({**row, "answers": [f"{row['answers'][0]}. {said.strip()}"]}) + "\n" for row in asked)
+    (tmp_path / "questions.jsonl").write_text(text)
+
+    def reply(prompt: str, times: int) -> Step:
+        return Say(f"{good(prompt).text}. {said.strip()}")
+
+    with ScriptedServer(reply) as server:
+        made = run(tmp_path / "store", *ask, *teacher(server), until="targets")
+    targets = lines(made["targets"] / "targets.jsonl")
+    assert [len(target["answer"].split()) for target in targets] == [97] * 32
+    assert len(server.asked) == 32
+
+
+def test_answers_that_leave_no_room_for_reasoning_are_told_before_the_requests(tmp_path, capfd):
+    ask = corpus(tmp_path)
+    with ScriptedServer(lambda prompt, _: good(prompt)) as server:
+        run(tmp_path / "store", *ask, *teacher(server), "teacher.targets.max_new_tokens=1", until="targets")
+    told, _, _ = capfd.readouterr().err.partition("about 32 requests")
+    assert (
+        "warning: the verified answers of 32 of 32 questions fill more than half of a reply of "
+        "teacher.targets.max_new_tokens=1 (the longest has about 1 tokens)"
+    ) in told
+
+
+@pytest.mark.parametrize(
+    ("cut", "said"),
+    [
+        (
+            [0, 1],
+            "2 of 32 questions (6.2%) got no usable target and are in no training set. The reason: the reply was cut "
+            "off. Raise teacher.targets.max_new_tokens; quarantine/targets.jsonl has the replies.",
+        ),
+        ([0], ""),
+    ],
+)
+def test_a_noticeable_share_of_unusable_targets_is_told_on_the_screen(tmp_path, capfd, cut, said):
+    ask, reply = corpus(tmp_path), Say("##Reason:", finish="length")
+    with ScriptedServer(script(dict.fromkeys(cut, lambda times: reply))) as server:
+        run(tmp_path / "store", *ask, *teacher(server), until="targets")
+    shown = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert shown == ([f"warning: {said}"] if said else [])
+
+
 def test_what_cannot_be_used_is_asked_again_with_the_reason_and_then_put_aside(tmp_path):
     ask = [*corpus(tmp_path), "dataset.num_distractors=2", "dataset.p=0.5", "evaluation.num_distractors=2"]
     with ScriptedServer(script(BAD)) as server:
@@ -128,6 +174,7 @@ LASTING = {
 SILENT = ("drip", "hang")  # only the deadline ends them; it must be one that a busy machine's good replies keep
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", LASTING)
 def test_trouble_after_a_healthy_start_ends_clearly_with_every_good_row_kept(tmp_path, monkeypatch, trouble):
     monkeypatch.setattr(chat_client, "_FIRST_WAIT", 0.01)

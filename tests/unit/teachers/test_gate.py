@@ -99,6 +99,21 @@ def test_without_an_answer_of_its_own_a_question_gets_the_written_one():
     assert judged(GOOD.replace("##Answer: 1802.", "##Answer: " + "word " * 100), asked).reason == "long_answer"
 
 
+def test_a_long_verified_answer_raises_the_limit_of_words_for_its_question_alone():
+    long = " ".join(["word"] * 242)
+    reply = GOOD.replace("##Answer: 1802.", f"##Answer: {long}")
+    asked = replace(QUESTION, answers=["1802", long])
+    found = judged(reply, asked)
+    assert isinstance(found, Target)
+    assert found.answer == long
+    free = task(agrees=False)
+    assert judged(GOOD.replace("##Answer: 1802.", f"##Answer: {long} more"), asked, how=free) == Rejected(
+        "long_answer", "its answer had more than 242 words"
+    )
+    short = replace(QUESTION, answers=["1802"])
+    assert judged(reply, short, how=free) == Rejected("long_answer", "its answer had more than 60 words")
+
+
 def test_no_is_not_found_in_know():
     asked = replace(QUESTION, answers=["no"])
     assert judged(GOOD.replace("##Answer: 1802.", "##Answer: No."), asked).answer == "no"
