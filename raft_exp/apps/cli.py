@@ -50,6 +50,7 @@ from raft_exp.pipeline.converted import conversions
 from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.manifest import git_commit, has_local_changes
 from raft_exp.pipeline.parsing import parse
+from raft_exp.pipeline.remarks import remark
 from raft_exp.pipeline.run_begin import CONFIG, begin, has_results, remove_refused, write_config
 from raft_exp.pipeline.run_folder import fill, move_finished
 from raft_exp.pipeline.runner import Runner
@@ -184,7 +185,7 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
     store = open_store(config.store, config.local_store)
     fingerprints = Fingerprints(store, save=not config.dry_run)
     stages = [*conversions(config, fingerprints), *build(config, fingerprints)]
-    runner = Runner(store, run, run / CONFIG, config.spread)
+    runner = Runner(store, run, run / CONFIG, config.spread, partial(remark, config))
     if config.dry_run:
         if not has_results(run):
             write_config(run, values)

@@ -31,13 +31,25 @@ _FORCED = "RAFT_EXP_OWN_PROCESS"  # if set, every stage runs in a process of its
 
 
 class Runner:
-    """Runs stages. `run`: the run folder. `config_file`: the resolved config of the run, for worker processes."""
+    """Runs stages.
 
-    def __init__(self, store: Store, run: Path, config_file: Path, spread: SpreadConfig = ONE_PROCESS) -> None:
+    `run`: the run folder. `config_file`: the resolved config of the run, for worker processes. `remark`: function that
+    returns a warning about the result of a stage, from its folder; "" for none.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        run: Path,
+        config_file: Path,
+        spread: SpreadConfig = ONE_PROCESS,
+        remark: Callable[[Stage, Path], str] = lambda stage, folder: "",
+    ) -> None:
         self._store, self._run = store, run
         self._child = WorkerProcess(config_file)
         self._spread = Spread(spread, store, config_file)
         self._console = Console(stderr=True, highlight=False)
+        self._remark = remark
 
     def plan(self, stages: Sequence[Stage]) -> list[Outcome]:
         """Prints for each stage whether it would run, with its expected seconds. Writes plan.json and nothing else.
@@ -144,8 +156,12 @@ class Runner:
             seconds = f"{'about ' + duration(expected):>10}"
         label = escape(f"{outcome.stage.label:<22}")
         self._console.print(f"  {marks[outcome.status]} {label}{seconds}  [dim]{counts}[/]", soft_wrap=True)
-        if outcome.stage.name == "select" and outcome.status in ("ran", "reused"):
+        if outcome.status not in ("ran", "reused"):
+            return
+        if outcome.stage.name == "select":
             self._show_choice(outcome)
+        if remark := self._remark(outcome.stage, outcome.path):
+            self._console.print(f"    [yellow]warning:[/] {escape(remark)}", soft_wrap=True)
 
     def _show_choice(self, outcome: Outcome) -> None:
         choice: Choice = json.loads((outcome.path / CHOICE).read_text(encoding="utf-8"))

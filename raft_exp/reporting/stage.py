@@ -14,6 +14,7 @@ from raft_exp.core.records import Answer, Example, read_jsonl, write_jsonl
 from raft_exp.core.schema import KeyedWhenSet, Positive, Runtime, Seed, config_dataclass
 from raft_exp.core.stage import stage
 from raft_exp.evaluation.kl_stage import KL
+from raft_exp.evaluation.long_references import typical_words
 from raft_exp.evaluation.metrics import TOKENIZER, Reference
 from raft_exp.evaluation.primary import PrimaryConfig, resolve
 from raft_exp.evaluation.references_stage import read_references
@@ -150,7 +151,7 @@ def report(
     if kl:
         results["kl"] = {name: _read_json(folder / KL) for name, folder in kl.items()}
     losses = {name: _losses(folder / "metrics.csv") for name, folder in adapters.items()}
-    _judge(config, results, audit, losses)
+    _judge(config, results, audit, losses, typical_words(example.answers for example in examples))
     _write_json(out / "results.json", results)
     _write_json(out / "timings.json", _timings(answers))
     write_study_audit(out / "audit.json", audit)
@@ -308,18 +309,22 @@ def _score(
     }
 
 
-def _judge(config: ReportStage, results: Results, audit: StudyAudit, losses: Mapping[str, Losses]) -> None:
-    """Adds to `results` the verdict, the warnings, and the differences between the arms' settings."""
+def _judge(
+    config: ReportStage, results: Results, audit: StudyAudit, losses: Mapping[str, Losses], words: float
+) -> None:
+    """Adds to `results` the verdict, the warnings, and the differences between the arms' settings.
+
+    `words`: of the reference answers, in the median.
+    """
     from raft_exp.reporting.contrasts import contrasts, other_pairs
     from raft_exp.reporting.verdict import verdict
     from raft_exp.reporting.warnings import Study, warnings
 
     steps = {name: curves["loss"][-1][0] for name, curves in losses.items() if curves.get("loss")}
     results["verdict"] = verdict(results, config.arms, config.random_weights)
+    weights, without_gold = config.random_weights, config.without_gold
     results["warnings"] = warnings(
-        Study(
-            results, audit, config.arms, config.settings, steps, config.random_weights, without_gold=config.without_gold
-        )
+        Study(results, audit, config.arms, config.settings, steps, weights, without_gold, words)
     )
     results["contrasts"] = contrasts(results["reference"], config.arms, results.get("selection"))
     results["pairs"] = other_pairs(results["reference"], config.arms, results.get("selection"))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from raft_exp.core.audit import DatasetAudit, StudyAudit
+from raft_exp.evaluation import long_references
 from raft_exp.evaluation.results import Results
 from raft_exp.reporting import form, judge_tables, selection
 from raft_exp.reporting.dataset_warnings import dataset_warnings
@@ -32,6 +33,7 @@ class Study:
     steps: Mapping[str, int]  # training -> optimiser steps
     random_weights: bool = False  # the model of the arms is untrained
     without_gold: Mapping[str, str] = field(default_factory=dict)  # condition -> the test with gold; "" for none
+    reference_words: float = 0  # of the reference answers, in the median
 
     def shares(self, name: str) -> dict[str, float]:
         """Returns {arm: share of its replies that have the property `name`}: parsed, truncated or empty.
@@ -90,6 +92,13 @@ def few_steps(study: Study) -> Iterator[str]:
         )
 
 
+def long_answers(study: Study) -> Iterator[str]:
+    """Warns if the primary metric compares whole answers, and the reference answers are long."""
+    metric, words = study.results["metrics"][0], study.reference_words
+    if line := long_references.remark(metric, words, judged="judge" in study.results):
+        yield line
+
+
 def form_of_replies(study: Study) -> Iterator[str]:
     """Warns if the strict and the lenient metric disagree on the primary contrast."""
     read = form.readings(study.results)
@@ -111,13 +120,20 @@ def replies_in_another_form(study: Study) -> Iterator[str]:
     """Warns of arms whose replies often lack the requested form; strict metrics count such replies as wrong."""
     low = {arm: share for arm, share in study.shares("parsed").items() if share < _PARSED}
     if low:
-        lenient = [name for name in study.results["metrics"] if name.endswith("_lenient")]
-        setting = f" (evaluation.primary.metric={lenient[0]})" if lenient else ""
         yield (
-            f"Fewer than {percent(_PARSED)}% of the replies have the requested form (parsed): {_shares(low)}. Strict "
-            f"metrics count all other replies as wrong: compare these arms by a lenient metric{setting}, and read "
-            "predictions/ARM.jsonl."
+            f"Fewer than {percent(_PARSED)}% of the replies have the requested form (parsed): {_shares(low)}. "
+            f"{_of_any_form(study)}, and read predictions/ARM.jsonl."
         )
+
+
+def _of_any_form(study: Study) -> str:
+    """Returns how to compare replies of any form: by a lenient metric, or by a judge where references are long."""
+    if long_references.are_long(study.reference_words):
+        judge = "the judge's figures" if "judge" in study.results else "a judge (evaluation.judge=openai)"
+        return f"F1 and ROUGE-L count all other replies as wrong too: compare these arms by {judge}"
+    lenient = [name for name in study.results["metrics"] if name.endswith("_lenient")]
+    setting = f" (evaluation.primary.metric={lenient[0]})" if lenient else ""
+    return f"Strict metrics count all other replies as wrong: compare these arms by a lenient metric{setting}"
 
 
 def truncated_replies(study: Study) -> Iterator[str]:
@@ -212,9 +228,12 @@ def no_better_than_chance(study: Study) -> Iterator[str]:
     above = [name for name, figure in figures.items() if figure["low"] > floor[1]]
     if not above and (floor[0] not in figures or len(figures) > 1):
         best = max(figures, key=lambda name: figures[name]["value"])
+        remedy = "Try a stronger model, more training rows, or more test questions"
+        if long_references.remark(metric, study.reference_words, judged=False):
+            remedy = "Choose a metric that suits the answers first"
         yield (
             f"No arm is clearly above {floor[0]} in {title(metric)} ({percent(floor[1])}%): the highest is {best} with "
-            f"{percent(figures[best]['value'])}%. Try a stronger model, more training rows, or more test questions."
+            f"{percent(figures[best]['value'])}%. {remedy}."
         )
 
 
@@ -266,6 +285,7 @@ WARNINGS: tuple[Callable[[Study], Iterator[str]], ...] = (
     random_weights,
     few_questions,
     few_steps,
+    long_answers,
     form_of_replies,
     no_better_than_chance,
     data_sets,

@@ -7,6 +7,7 @@ from raft_exp.apps.plan.memory import answering_memory, training_memory
 from raft_exp.apps.plan.study import PlannedStudy
 from raft_exp.apps.plan.tokens import processes_of, training_tokens
 from raft_exp.core.errors import ModelError
+from raft_exp.pipeline import remarks
 from raft_exp.pipeline.trainings import Training, trainings
 
 
@@ -33,7 +34,19 @@ def sizes(study: PlannedStudy, left: LeftOut) -> Footprint | None:
 
 
 def warnings(study: PlannedStudy) -> list[str]:
-    """Returns a warning if the model has random weights; its results cannot compare arms."""
+    """Returns the warnings: of a model with random weights, and of a metric that does not suit long answers."""
+    return [*_random_weights(study), *_long_answers(study)]
+
+
+def _long_answers(study: PlannedStudy) -> list[str]:
+    questions = study.labelled("questions")
+    outcome = study.store.look(questions) if questions else None
+    if outcome is None or outcome.status != "reused":
+        return []
+    return list(filter(None, [remarks.of_questions(study.config, study.store.obtain(outcome.stage))]))
+
+
+def _random_weights(study: PlannedStudy) -> list[str]:
     report = study.labelled("report")
     if report is None or not report.config.random_weights:
         return []

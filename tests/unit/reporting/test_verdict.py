@@ -152,6 +152,22 @@ def test_a_difference_of_form_is_not_called_worse(open_study: Study, metric: str
     assert judged(open_study)[0].startswith("raft is not distinguishable from rag in exact match (lenient)")
 
 
+def test_exact_match_of_long_references_is_told_with_metrics_that_suit(tmp_path: Path) -> None:
+    study = Study(tmp_path, [example(i, f"place {i} " + "word " * 10) for i in range(40)])
+    study.config |= {"corpus": "own"}
+    for arm in ARMS:
+        say(study, arm, 0, prose, lambda answer: "It is somewhere else.")
+    _, warnings = judged(study)
+    (line,) = about(warnings, "12 words in the median")
+    assert "Set evaluation.primary.metric=rouge_l or evaluation.primary.metric=f1, or use a judge" in line
+    (line,) = about(warnings, "(parsed)")
+    assert "exact_match_lenient" not in line
+    assert "F1 and ROUGE-L count all other replies as wrong too: compare these arms by a judge" in line
+    assert about(warnings, "No arm is clearly above", "Choose a metric that suits the answers first.")
+    study.config["primary"] = PrimaryConfig("rouge_l")
+    assert not about(judged(study)[1], "in the median")
+
+
 def test_a_difference_that_form_hides_or_turns_round_is_told(open_study: Study) -> None:
     say(open_study, "rag", 240, prose)
     say(open_study, "raft", 150)
