@@ -21,7 +21,7 @@ from raft_exp.prompts.document import ENGLISH, LONE_SURROGATES, Document, Headin
 
 # A line begins after every character that some program takes for a line end.
 _LINE = r"(?:^|(?<=[\r\v\f\x1c-\x1e\x85\u2028\u2029]))"
-_HEADING = re.compile(r"(.*?)(?:(?:^| )\(([^()]*)\))?")
+_HEADING = re.compile(r"(.*?)(?:(?:^| )\(([^()]+)\))?")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
 )
+WAIT = 60  # seconds
 DRIVEN = (*FLAGS, "--remote-debugging-port=0", "--window-size=900,1000")
 
 
@@ -62,6 +63,13 @@ class Browser:
     def text(self, selector: str) -> str:
         return self.js(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''")
 
+    def wait_for(self, selector: str, text: str) -> None:
+        """Waits until an element has this text."""
+        end = time.monotonic() + WAIT
+        while (found := self.text(selector)) != text:
+            assert time.monotonic() < end, f"{selector} has {found!r} on {self.js('location.href')}"
+            time.sleep(0.02)
+
     def click(self, selector: str) -> None:
         box = self.js(
             f"(e => {{ e.scrollIntoView({{block: 'center'}}); const b = e.getBoundingClientRect(); "
@@ -83,7 +91,7 @@ class Browser:
 
 
 def until(true) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + WAIT
     while not true():
         assert time.monotonic() < end
         time.sleep(0.02)

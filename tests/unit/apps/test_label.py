@@ -67,7 +67,7 @@ def test_label_with_keys_and_clicks_and_download(browser, sheet, tmp_path):
     browser.send("Page.enable")
     browser.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
     browser.go((folder / "sheet.html").as_uri())
-    until(lambda: browser.text("#progress") == "reply 1 of 3; 1 labelled")
+    browser.wait_for("#progress", "reply 1 of 3; 1 labelled")
     assert browser.js("document.title") == "Label replies", "no handler of a text ran"
     assert browser.js("document.images.length") == 0
     assert browser.js("document.querySelector('details:not(#help)').open"), "claims are compared with the passages"
@@ -78,14 +78,14 @@ def test_label_with_keys_and_clicks_and_download(browser, sheet, tmp_path):
 
     press("y")
     press("3")  # three quarters of the claims; the page goes to the next reply
-    until(lambda: browser.text("#progress") == "reply 2 of 3; 2 labelled")
+    browser.wait_for("#progress", "reply 2 of 3; 2 labelled")
     press("u")
-    until(lambda: browser.text("#progress") == "reply 2 of 3; 1 labelled")
+    browser.wait_for("#progress", "reply 2 of 3; 1 labelled")
     press("n")
-    until(lambda: browser.text("#progress") == "reply 3 of 3; 2 labelled")
+    browser.wait_for("#progress", "reply 3 of 3; 2 labelled")
     browser.click(".task:nth-of-type(1) button:nth-of-type(2)")
     browser.send("Page.reload")
-    until(lambda: browser.text("#progress") == "reply 3 of 3; 2 labelled")
+    browser.wait_for("#progress", "reply 3 of 3; 2 labelled")
     pressed = "[...document.querySelectorAll('button[aria-pressed=true]')].map((one) => one.innerText.split(' ')[0])"
     assert browser.js(pressed) == ["no"], "the labels are still there"
     assert browser.text(".current").startswith("polite?")

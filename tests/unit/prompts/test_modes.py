@@ -101,6 +101,7 @@ def headed(document: Document) -> Document:
 @given(question=ANY, passages=PASSAGES, instruction=ANY)
 @example(question="", passages=[], instruction="")
 @example(question="q", passages=[("", "", "")], instruction="i")
+@example(question="", passages=[("", "\ufeff\n(", "")], instruction="")
 @settings(max_examples=300, deadline=None)
 def test_every_message_reads_back(mode, question, passages, instruction):
     found = MODES[mode].read(rendered(mode, question, passages, instruction))
