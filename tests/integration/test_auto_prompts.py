@@ -17,6 +17,8 @@ from tests.helpers import small_study
 from tests.helpers.command_line import data_files, statuses
 from tests.helpers.composing import compose
 
+pytestmark = pytest.mark.slow
+
 ARMS = ("base", "rag", "rag_few_shot")
 AUTO = (
     "evaluation.prompts=auto",
@@ -101,7 +103,6 @@ def test_the_passages_of_a_prompt_are_those_of_rag(run):
     assert inputs[0] == inputs[1]
 
 
-@pytest.mark.slow
 def test_the_same_study_again_reuses_everything_and_a_new_store_gives_the_same_bytes(run, tmp_path):
     again = tmp_path / "again"
     again.mkdir()

@@ -8,6 +8,8 @@ import pytest
 
 from tests.helpers.command_line import SMALL, environment, several
 
+pytestmark = pytest.mark.slow
+
 ASCII = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
 LATIN = {"PYTHONIOENCODING": "latin-1:strict", "PYTHONUTF8": "0", "LC_ALL": "C.UTF-8"}
 TEXTS = {"d1": "北京是中国的首都 − the capital.", "d2": "Another text of passages.", "d3": "A third text stands here."}
@@ -101,7 +103,6 @@ def test_the_other_commands_show_it_in_ascii(finished: tuple[Path, str, str]) ->
     check_preview(out)
 
 
-@pytest.mark.slow
 def test_the_other_commands_show_it_in_latin_1(finished: tuple[Path, str, str]) -> None:
     folder, *_ = finished
     out, _ = run_all(folder, LATIN, *showing("latin"))

@@ -11,6 +11,8 @@ from raft_exp.reporting.runs import open_runs
 from tests.helpers import small_study
 from tests.helpers.stages import study_stages
 
+pytestmark = pytest.mark.slow
+
 RATES = ("1e-9", "2e-3")
 
 

@@ -78,6 +78,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return manuals(tmp_path_factory.mktemp("three"), 3, 10, ("md",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "parts", "by"), [(6, 3, "question"), (1, 40, "section")])
 def test_the_line_of_the_readme_works(tmp_path, count, parts, by):
     done = study(manuals(tmp_path, count, parts, KINDS[:count]), "corpus.questions=questions.csv")

@@ -16,6 +16,8 @@ from tests.helpers import gguf_file, small_study
 from tests.helpers.command_line import data_files, raft_exp, statuses
 from tests.helpers.composing import compose
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory) -> Path:
@@ -89,7 +91,6 @@ def test_a_finished_run_is_asked_and_exported_without_the_file(file, run, tmp_pa
     assert str(run.parent) not in (tmp_path / "merged" / "README.md").read_text()
 
 
-@pytest.mark.slow
 def test_stages_in_processes_of_their_own_give_the_same_bytes(file, run, tmp_path):
     own = (*small_study.SMALL, f"model.name_or_path={file}", f"store={tmp_path / 'store'}")
     done = raft_exp(tmp_path, *own, RAFT_EXP_OWN_PROCESS="1")

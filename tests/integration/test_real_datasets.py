@@ -10,6 +10,8 @@ from raft_exp.core.records import Example, Question, read_jsonl
 from raft_exp.core.text import CLOSED_CLASS, normalise
 from tests.helpers.stages import run
 
+pytestmark = pytest.mark.slow
+
 # One training record of NQ's own is all there is here: a file of published contexts, split by chance, brings many.
 CORPORA = {
     "pubmedqa": "pubmedqa",

@@ -73,6 +73,7 @@ def without_rights(folder, *commands):
     )
 
 
+@pytest.mark.slow
 def test_a_finished_study_is_shown_from_a_read_only_store(small_study, tmp_path):
     store, run = small_study.parent / "store", str(small_study)
     files = sorted(store.rglob("*"))

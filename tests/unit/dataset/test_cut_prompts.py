@@ -175,6 +175,7 @@ def real(request, test_data, tmp_path_factory) -> Real:
     )
 
 
+@pytest.mark.slow
 def test_real_gold_passages_are_cut_as_the_others_are(real):
     cut = 0
     for row in real.rows:

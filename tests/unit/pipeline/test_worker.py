@@ -80,6 +80,7 @@ def test_a_killed_process_is_one_clear_error_and_the_next_stage_has_a_new_one(tm
         assert workers(study.config_file) != {first}
 
 
+@pytest.mark.slow
 def test_an_error_in_the_process_is_told_in_its_own_words_and_ends_it(tmp_path):
     study = Study(tmp_path, "model.max_length=40", "model.max_new_tokens=30")
     with contextlib.closing(study.child):

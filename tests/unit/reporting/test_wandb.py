@@ -22,6 +22,8 @@ from tests.helpers.composing import compose
 from tests.helpers.runs import arm as run_arm
 from tests.helpers.runs import prediction, todays
 
+pytestmark = pytest.mark.slow
+
 KEY = "0123456789abcdef" * 2 + "deadbeef"
 CANARIES = {"WANDB_CANARY": "canary-59ae", "OPENAI_API_KEY": "canary-77cd", "HF_TOKEN": "canary-0b1f"}
 ASKED = (
@@ -158,7 +160,6 @@ def test_the_reports_pictures_are_there_and_need_no_page(tracked):
         assert "var(--" not in text, "colours that a page would have to say"
 
 
-@pytest.mark.slow
 def test_a_study_has_a_page_also_when_all_was_reused(tracked, server):
     folder, _, _ = tracked
     done = raft_exp(folder, *ASKED, "report=wandb", **online(server))
@@ -192,7 +193,6 @@ def panels_of(block: dict) -> list[dict]:
     return block["metadata"]["panelBankSectionConfig"]["panels"] if block["type"] == "panel-grid" else []
 
 
-@pytest.mark.slow
 def test_a_sweep_is_one_group_and_one_page_with_its_curves(tracked, server):
     folder, _, _ = tracked
     done = raft_exp(
@@ -233,7 +233,6 @@ def test_a_sweep_is_one_group_and_one_page_with_its_curves(tracked, server):
         assert pooled == pytest.approx(told["arms"]["rag"]["metrics"]["rouge_l"]["value"])
 
 
-@pytest.mark.slow
 def test_a_server_that_refuses_the_page_ends_no_study(tracked):
     folder, _, _ = tracked
     with wandb_server.serving(reports=False) as server:
@@ -319,7 +318,6 @@ def test_no_secret_reaches_a_file_a_message_or_a_server(tracked, server):
         assert not any(secret.encode() in text for text in texts), secret
 
 
-@pytest.mark.slow
 def test_a_server_that_does_not_answer_stops_no_study(tmp_path):
     done = raft_exp(
         tmp_path,
@@ -365,7 +363,6 @@ def test_a_wandb_that_breaks_down_ends_no_training(tracker, monkeypatch, caplog)
     assert [line.count("Connection lost") for line in caplog.messages if line.startswith("W&B:")] == [1, 1, 1]
 
 
-@pytest.mark.slow
 def test_a_server_that_goes_away_is_not_waited_for_without_end(tracker, monkeypatch, tmp_path, caplog):
     monkeypatch.setattr("raft_exp.reporting.wandb.runs._FINISH_TIMEOUT", 3)
     monkeypatch.setattr("raft_exp.reporting.wandb.runs._INIT_TIMEOUT", 3)
@@ -411,7 +408,6 @@ def test_what_wandb_would_refuse_is_refused_before_anything_is_computed(override
         parse(compose("logger=wandb", override))
 
 
-@pytest.mark.slow
 def test_a_page_on_a_server_that_does_not_answer_is_refused_at_once(tmp_path):
     done = raft_exp(
         tmp_path,
