@@ -17,6 +17,7 @@ from raft_exp.evaluation.results import Choice
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.pipeline import converted
 from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
+from raft_exp.pipeline.judge_requests import STAGES as JUDGING
 from raft_exp.pipeline.judge_requests import judge_estimate
 from raft_exp.pipeline.model_checks import check_models
 from raft_exp.pipeline.requirements import check_requirements, quantized_bases
@@ -106,7 +107,11 @@ class Runner:
             self._console.print(f"  {escape(line)}", soft_wrap=True)
 
     def _execute(self, stages: Sequence[Stage], outcomes: list[Outcome], start: int = 0) -> None:
+        judge_announced = False
         for place, stage in enumerate(stages[start:], start):
+            if outcomes[place].status == "planned" and stage.name in JUDGING and not judge_announced:
+                self._announce_judge([outcome.stage for outcome in outcomes[place:] if outcome.status == "planned"])
+                judge_announced = True
             if outcomes[place].status == "planned":
                 self._console.print(f"  [dim]…[/] {escape(stage.label)}")
             try:
@@ -120,6 +125,11 @@ class Runner:
                 raise
             self._show(outcomes[place])
             self._write_plan(outcomes)
+
+    def _announce_judge(self, stages: Sequence[Stage]) -> None:
+        """Prints the requests of all stages of the judge together. The log has the requests of each stage."""
+        if asked := judge_estimate(stages, ExpectedSeconds(self._store.root), self._store):
+            self._console.print(f"  {escape(asked.line())}", soft_wrap=True)
 
     def _ensure(self, stage: Stage, following: Sequence[Stage]) -> Outcome:
         if not self._spread.takes(stage):

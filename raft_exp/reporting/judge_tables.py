@@ -140,11 +140,14 @@ def line(results: Results) -> str:
     if judge is None:
         return ""
     parts = [
-        f"{task_title(task)}: " + ", ".join(f"{arm} {_short(figure)}" for arm, figure in arms.items())
+        f"{task_title(task)}: "
+        + ", ".join(f"{arm} {_short(figure, results['arms'][arm]['n'])}" for arm, figure in arms.items())
         for task, arms in judge["tasks"].items()
     ]
     if judge["pairs"]:
-        preferred = (f"{pair['a']} to {pair['b']} {_short(pair)}" for pair in judge["pairs"])
+        preferred = (
+            f"{pair['a']} to {pair['b']} {_short(pair, results['arms'][pair['a']]['n'])}" for pair in judge["pairs"]
+        )
         parts.append(f"preferred: {', '.join(preferred)}")
     return f"Judge {model_name(judge['model'])} ({state(judge)}): {'; '.join(parts)}."
 
@@ -155,8 +158,12 @@ def state(judge: JudgeResults) -> str:
     return "uncorrected; corrected by labels below" if found and found["arms"] else "uncorrected"
 
 
-def _short(figure: JudgeFigure) -> str:
-    return "unknown" if figure["value"] is None else f"{percent(figure['value'])}%"
+def _short(figure: JudgeFigure, questions: int) -> str:
+    """Returns a figure with its number of values, where they are fewer than the test questions, and of missing ones."""
+    value = "unknown" if figure["value"] is None else f"{percent(figure['value'])}%"
+    counts = [f"n {figure['n']:,}"] if figure["n"] < questions else []
+    counts += [f"{figure['missing']:,} missing"] if figure["missing"] else []
+    return f"{value} ({', '.join(counts)})" if counts else value
 
 
 def missing(results: Results) -> Iterator[str]:

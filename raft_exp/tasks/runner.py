@@ -8,6 +8,7 @@ Passes are repeated until a pass needs no request. This last pass writes the res
 results do not depend on the order in which the replies arrived.
 """
 
+import logging
 import signal
 import sys
 import threading
@@ -36,6 +37,7 @@ Ask = Callable[[Messages, int], LedgerEntry | None]
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
+_log = logging.getLogger(__name__)
 _SAMPLE = 500  # number of items from which the number of requests is estimated
 
 
@@ -85,7 +87,8 @@ class TaskRunner(Generic[Item, Outcome]):
     """Runs one job with one model.
 
     `identity`: fields that identify the model in the ledger (`model.identity`). `room`: folder for temporary
-    files. `engine`: the engine of a model in this process, if several jobs share it.
+    files. `engine`: the engine of a model in this process, if several jobs share it. `prints`: whether the expected
+    requests are printed, or only logged, because the caller prints the total of several jobs.
     """
 
     def __init__(
@@ -95,7 +98,9 @@ class TaskRunner(Generic[Item, Outcome]):
         job: TaskJob[Item, Outcome],
         room: Path,
         engine: LazyEngine | None = None,
+        prints: bool = True,
     ) -> None:
+        self._prints = prints
         self._job, self._task, self._local = job, job.task, isinstance(model, LocalModel)
         parameters = {
             **identity,
@@ -266,7 +271,7 @@ class TaskRunner(Generic[Item, Outcome]):
         self._settled(self._done(name))
 
     def _announce(self) -> None:
-        """Prints the estimated requests, tokens and cost, from a sample of items. Called before the first request."""
+        """Prints or logs the estimated requests, tokens and cost, from a sample of items. Called before the first."""
         self._announced = True
         step = max(1, len(self._job) // _SAMPLE)
         sample = [self._look(item) for item in islice(self._job.items(), 0, None, step)]
@@ -274,7 +279,11 @@ class TaskRunner(Generic[Item, Outcome]):
         requests = round(len(self._job) * len(pending) / max(1, len(sample)))
         tokens = sum(words_of(request.messages) for request in pending) / max(1, len(pending))
         known = max(0, len(self._job) - requests)
-        self._display.say(self._budget.estimate(self._model, requests, tokens, self._task, known))
+        line = self._budget.estimate(self._model, requests, tokens, self._task, known)
+        if self._prints:
+            self._display.say(line)
+        else:
+            _log.info("%s: %s", self._job.label, line)
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:

@@ -64,6 +64,10 @@ def test_a_killed_study_pays_its_judge_once_and_the_report_shows_it(tmp_path):
     assert set(results["judge"]["tasks"]) == {"correct", "supported", "complete"}
     assert results["judge"]["replies"] == len(set(texts)), "a reply that both arms share counts once"
     assert "Judge scripted-1 (uncorrected): correct: " in shown
+    assert [line.split(" requests")[0].strip() for line in said.splitlines() if "requests to scripted-1" in line] == [
+        f"judge: at most {results['arms']['rag']['n'] * 8}"
+    ], "one line for all arms, pairs and tasks"
+    assert "judge, correct: about" in (run / "raft_exp.log").read_text()
     assert all(set(row["judge"]) >= {"correct"} for row in read_predictions(run / "predictions" / "rag.jsonl"))
     assert (run / "judge" / "rag" / "judgements.jsonl").exists()
     assert (run / "judge_pairs" / "raft,rag" / "pairs.jsonl").exists()

@@ -40,7 +40,8 @@ def judge_pairs(
     assert task is not None, "only made for a judge with the task `pair`"
     a, b = (judged_replies(config.form, test, questions, answers, False) for answers in (answers_a, answers_b))
     job = PairJudging(task, list(zip(a, b, strict=True)), cleaner(config.judge))
-    TaskRunner(config.judge, identity(config.judge, config.weights), job, out, LazyEngine(out)).settle()
+    model, engine = identity(config.judge, config.weights), LazyEngine(out)
+    TaskRunner(config.judge, model, job, out, engine, prints=False).settle()
     rows = list(job.rows())
     write_jsonl(out / PAIRS, rows)
     missing = sum(row["value"] is None for row in rows)

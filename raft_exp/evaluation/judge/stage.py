@@ -70,7 +70,7 @@ def judge(config: JudgeStage, *, test: Path, questions: Path, answers: Path, out
     for name, task in tasks_of(config.judge).items():
         judged = judged_in(task, replies, config.refusals)
         jobs.append(ReplyJudging(name, task, judged, config.form.refusal, clean))
-        TaskRunner(config.judge, model, jobs[-1], out, engine).settle()
+        TaskRunner(config.judge, model, jobs[-1], out, engine, prints=False).settle()
     rows = [job.rows[reply.id] for reply in replies for job in jobs if reply.id in job.rows]
     write_jsonl(out / JUDGEMENTS, rows)
     missing = {f"missing_{job.name_of_task}": job.tally.counts["quarantined"] for job in jobs}

@@ -98,7 +98,8 @@ def test_predictions_hold_the_words_of_the_judge_and_pages_show_them_as_text(mad
 def test_the_terminal_has_one_line_of_the_judge(made):
     lines = [str(line) for line in verdict(json.loads((made / "results.json").read_text()))]
     (line,) = [line for line in lines if line.startswith("Judge")]
-    figures = "correct: base 50.0%, rag 100.0%, raft 100.0%; polite: raft unknown; preferred: raft to base 50.0%."
+    figures = "correct: base 50.0%, rag 100.0% (n 54, 6 missing), raft 100.0% (n 57, 3 missing); "
+    figures += "polite: raft unknown (n 0, 60 missing); preferred: raft to base 50.0%."
     assert line == f"Judge big-1 (uncorrected): {figures}"
 
 

@@ -45,6 +45,18 @@ def test_each_reply_has_its_values_in_the_order_of_the_questions(tmp_path):
     assert (counts["rows"], counts["missing"], counts["replies"]) == (28, 0, len(server.asked)) == (28, 0, 22)
 
 
+def test_the_requests_of_an_arm_are_logged_and_not_printed(tmp_path, capfd, caplog):
+    study = JudgedStudy(tmp_path)
+    caplog.set_level("INFO")
+    with ScriptedServer(script()) as server:
+        a, b = study.answer("a", replies(study)), study.answer("b", replies(study)[::-1])
+        study.judged(study.judge(server), a)
+        study.preferred(study.judge(server), a, b)
+    logged = [message.partition(": about ")[0] for message in caplog.messages if "requests to scripted-1" in message]
+    assert logged == ["judge, correct", "judge, supported", "judge, complete", "judge, refusal", "judge, pairs"]
+    assert "requests to" not in "".join(capfd.readouterr())
+
+
 def test_tasks_that_do_not_apply_to_an_arm_or_a_study_have_no_rows(tmp_path):
     study = JudgedStudy(tmp_path, 4)
     answers = study.answer("base", replies(study))
