@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import yaml
 from pydantic import Field
 
 from raft_exp.apps.arguments import Command, one_line_errors
+from raft_exp.apps.shown_command import shown_command, shown_setting, without_places
 from raft_exp.core import secrets
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.plan import PlanRow
@@ -159,14 +159,17 @@ def _commands(runs: Sequence[Path]) -> Iterator[str]:
         if (run / "multirun.yaml").exists():
             overrides = yaml.safe_load((run / "multirun.yaml").read_text(encoding="utf-8"))["hydra"]["overrides"]
             of_hydra = [override for override in overrides["hydra"] if not override.startswith("hydra.mode=")]
-            yield f"python -m raft_exp -m {shlex.join(_elsewhere([*of_hydra, *overrides['task']]))}"
+            yield shown_command("python -m raft_exp -m", _elsewhere([*of_hydra, *overrides["task"]]))
         else:
-            yield f"python -m raft_exp {shlex.join(_elsewhere(_json(run / 'results.json')['overrides']))}"
+            yield shown_command("python -m raft_exp", _elsewhere(_json(run / "results.json")["overrides"]))
 
 
 def _write_config(made: Path, out: Path) -> None:
-    """Copies config.yaml with the default store, because the path of a store differs between machines."""
+    """Copies config.yaml with the default store, and with the last name of each path of this machine."""
     text = re.sub(r"^(store|local_store): .*$", r"\1: store", made.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    settings = yaml.safe_load(text)
+    if (shown := without_places(settings)) != settings:
+        text = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
     out.write_text(text, encoding="utf-8")
 
 
@@ -192,30 +195,41 @@ def _made(jobs: Sequence[Path]) -> Iterator[str]:
 def _one(run: Path, out: Path) -> list[str]:
     """Returns the lines of README.md for one study: a table with arms as rows and metrics as columns."""
     from raft_exp.reporting.experiment import table, with_conditions
+    from raft_exp.reporting.facts import quarantine
     from raft_exp.reporting.formats import figure_text, title
     from raft_exp.reporting.plots.arms import intervals
     from raft_exp.reporting.plots.drawing import standalone
-    from raft_exp.reporting.terminal import shown_metrics
-    from raft_exp.reporting.verdict import invented_quotes
+    from raft_exp.reporting.terminal import findings, marks, shown_metrics
+    from raft_exp.reporting.verdict import significant
 
     results: Results = _json(run / "results.json")
     results["overrides"] = _elsewhere(results["overrides"])
-    (out / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    shown: dict[str, object] = {name: without_places(value) for name, value in results.items()}
+    shown["overrides"] = [shown_setting(word) for word in results["overrides"]]
+    (out / "results.json").write_text(json.dumps(shown, indent=2) + "\n", encoding="utf-8")
     (out / "figure.svg").write_text(standalone(intervals(results)) + "\n", encoding="utf-8")
     config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     metrics, others = shown_metrics(results, config["evaluation"].get("metrics", []))
+    marked = significant(results["comparisons"])
     rows = [
-        [f"`{name}`", *(figure_text(arm["metrics"].get(metric)) for metric in metrics)]
+        [
+            f"`{name}`",
+            *(figure_text(arm["metrics"].get(metric)) + " \\*" * ((name, metric) in marked) for metric in metrics),
+        ]
         for name, arm in with_conditions(results["arms"], results["conditions"]).items()
     ]
     n = next(iter(results["arms"].values()))["n"]
-    told = " ".join(filter(None, [results["verdict"], invented_quotes(results)]))
-    result = f"**Result.** {told} In percent over {n} questions, with 95% intervals."
+    verdict, *others_found = findings(results)
+    result = f"**Result.** {verdict} In percent over {n} questions, with 95% intervals."
+    result += f" \\{marks(results)}" if marked else ""
     result += f" {len(others)} more in `results.json`: {', '.join(map(title, others))}." if others else ""
-    warnings = [f"- Warning: {line}" for line in results.get("warnings", [])]
+    audit = run / "audit.json"
+    lost = [f"- {line}" for line in quarantine(_json(audit))] if audit.exists() else []
+    warnings = [*lost, *(f"- Warning: {line}" for line in results.get("warnings", []))]
     return [
         *([*warnings, ""] if warnings else []),
         result,
+        *(part for line in others_found for part in ("", line)),
         "",
         *table(["arm", *map(title, metrics)], rows),
         "",
@@ -234,7 +248,7 @@ def _several(jobs: Sequence[Path], out: Path) -> list[str]:
 
     groups, _ = settings(open_runs(jobs)[0])
     results = compared(groups)
-    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (out / "results.json").write_text(json.dumps(without_places(results), indent=1) + "\n", encoding="utf-8")
     plots = sweeps.plots(groups, results, {})
     names = write_figures(out, plots)
     shown = [f"![{plot['title']}]({name})" for plot, name in zip(plots, names, strict=True)]

@@ -65,6 +65,20 @@ def _without_paths(value: object) -> object:
     return _shortened(value) if is_machine_path(value) else _INSIDE.sub(lambda match: _shortened(match[0]), value)
 
 
+def without_places(value: object) -> object:
+    """Returns nested settings or figures with `.../NAME` in place of each text that is a path of this machine."""
+    if isinstance(value, Mapping):
+        return {name: without_places(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [without_places(inner) for inner in value]
+    return _shortened(value) if isinstance(value, str) and is_machine_path(value) else value
+
+
+def shown_setting(word: str) -> str:
+    """Returns a setting `NAME=VALUE` with shortened paths, and without secrets."""
+    return _shown(word)
+
+
 def _shortened(path: str) -> str:
     return f"\N{HORIZONTAL ELLIPSIS}/{last_name(path)}"
 

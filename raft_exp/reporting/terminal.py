@@ -35,23 +35,27 @@ def verdict(results: Results) -> list["Text"]:
     from rich.text import Text
 
     warnings = [Text.assemble(("warning: ", "yellow"), line) for line in results.get("warnings", [])]
-    return [
-        *warnings,
-        *(
-            Text(line)
-            for line in (
-                results["verdict"],
-                invented_quotes(results),
-                judge_tables.line(results),
-                *judge_corrected.lines(results),
-                citations.line(results),
-                judge_cost.line(results),
-                wording_line(results),
-                *elsewhere.lines(results),
-            )
-            if line
-        ),
-    ]
+    return [*warnings, *map(Text, findings(results))]
+
+
+def findings(results: Results) -> list[str]:
+    """Returns the verdict, then lines on quotes, citations, judging and the effects on other data."""
+    lines = (
+        results["verdict"],
+        invented_quotes(results),
+        judge_tables.line(results),
+        *judge_corrected.lines(results),
+        citations.line(results),
+        judge_cost.line(results),
+        wording_line(results),
+        *elsewhere.lines(results),
+    )
+    return list(filter(None, lines))
+
+
+def marks(results: Results) -> str:
+    """Returns the sentence that says what the mark * means."""
+    return f"* differs from {results['reference']} (p < 0.05{_correction(results)})."
 
 
 def table(results: Results, requested: Collection[str] = ()) -> "Group":
@@ -69,8 +73,7 @@ def table(results: Results, requested: Collection[str] = ()) -> "Group":
     parts = [_part(results, metrics[start : start + _COLUMNS], not start) for start in range(0, len(metrics), _COLUMNS)]
     parts[0].title = Text(f"{results['corpus']}, {model_name(results['model'])}, seed {results['seed']}")
     parts[-1].caption = Text(
-        f"Percent, with 95% intervals. * differs from {results['reference']} (p < 0.05{_correction(results)}). "
-        f"{_n(results)}{more} {supervised_tokens(results)}".rstrip()
+        f"Percent, with 95% intervals. {marks(results)} {_n(results)}{more} {supervised_tokens(results)}".rstrip()
     )
     return Group(*parts)
 

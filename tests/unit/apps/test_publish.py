@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.helpers.command_line import SMALL, raft_exp, run_folder, run_module
+from tests.helpers.report_study import Study, example
 
 
 def publish(folder, *arguments):
@@ -42,6 +43,39 @@ def test_a_study_is_published_once(tmp_path):
     again = publish(folder, run, "004_rag_and_raft")
     assert again.returncode == 2
     assert "exists already" in again.stderr
+
+
+def test_a_publication_shows_what_the_report_shows_and_no_folder_of_the_machine(tmp_path):
+    folder = "/home/anna/secret project"
+    labels = ["yes", "no"] * 30
+    study = Study(tmp_path / "study", [example(number, label) for number, label in enumerate(labels)])
+    study.config["model"] = f"{folder}/weights"
+    study.say("base", *["no"] * 60)
+    study.say("rag", *["no", "yes"] * 30)
+    study.say("raft", *labels)
+    targets = tmp_path / "targets"
+    targets.mkdir()
+    lost = {"asked": 22, "kept": 6, "quarantined": 16, "asked_again": 16, "reasons": {"long_answer": 16}, "splits": {}}
+    (targets / "audit.json").write_text(json.dumps(lost))
+    run = study.run(targets=targets)
+    results = json.loads((run / "results.json").read_text())
+    results["overrides"] = [f"corpus.path='{folder}/documents'", "corpus.questions=data/questions.csv", "seed=0"]
+    (run / "results.json").write_text(json.dumps(results))
+    (run / "plan.json").write_text(json.dumps([]))
+    corpus = {"path": f"{folder}/documents", "questions": "data/questions.csv"}
+    (run / "config.yaml").write_text(yaml.safe_dump({"store": "x", "corpus": corpus, "evaluation": {"metrics": []}}))
+    assert publish(tmp_path, run, "004_x").returncode == 0
+    made = tmp_path / "experiments" / "004_x"
+    assert not [file.name for file in made.iterdir() if "secret project" in file.read_text()]
+    page = (made / "README.md").read_text()
+    assert "'corpus.path=…/documents' corpus.questions=data/questions.csv seed=0" in page
+    assert yaml.safe_load((made / "config.yaml").read_text())["corpus"] == {**corpus, "path": "…/documents"}
+    assert json.loads((made / "results.json").read_text())["model"] == "…/weights"
+    assert "- 16 of 22 questions got no usable target and are in no training set (72.7%): 16 long answer.\n" in page
+    assert "- Warning: 16 of 22 questions (72.7%) got no usable target" in page
+    assert re.search(r"^\| `rag` \| 0\.0 \(0\.0-\d+\.\d\) \\\* \|", page, re.MULTILINE)
+    assert re.search(r"^\| `raft` \| 100\.0 \([^|]*\) \|", page, re.MULTILINE), "no mark on the reference arm"
+    assert "\\* differs from raft (p < 0.05 after Holm's correction" in page
 
 
 def test_a_partial_run_is_refused(tmp_path):
