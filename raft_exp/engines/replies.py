@@ -27,7 +27,8 @@ def answer(
 ) -> Answer:
     """Returns the answer for a reply (token ids) up to its first end token in `stops`.
 
-    A reply without an end token is marked as truncated. `log_probabilities`: of the tokens of the reply, if requested.
+    A reply without an end token is marked as truncated. `log_probabilities`: one for each token of `reply`;
+    None if they were not requested.
     """
     end = next((place for place, token in enumerate(reply) if token in stops), None)
     new_tokens = len(reply) if end is None else end + 1

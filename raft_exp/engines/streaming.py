@@ -26,8 +26,8 @@ class ReplyListener(Protocol):
 class StreamingCriteria(BaseStreamer, StoppingCriteria):  # type: ignore[misc]
     """Streamer and stopping criteria for one batch in `generate` of transformers.
 
-    In each step `generate` first calls `__call__` to learn which rows end, then `put` with the new tokens. `stops`: ids
-    of the end tokens.
+    In each step `generate` first calls `__call__`, which returns the rows that end, then `put` with the new tokens.
+    `stops`: ids of the end tokens.
     """
 
     def __init__(

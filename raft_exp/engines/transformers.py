@@ -84,7 +84,10 @@ class Transformers:
             yield from self._answers(batch, StreamingCriteria(batch, self._stops, self._tokenizer, listener))
 
     def _fitting(self, batch: list[Request]) -> list[Answer]:
-        """Returns the answers of a batch. After the first lack of memory, this and all later batches are halved."""
+        """Returns the answers of a batch. After the first lack of memory, this and all later batches are halved.
+
+        Raises ModelError if half a batch, or a single prompt, does not fit into the memory either.
+        """
         size = (len(batch) + 1) // 2 if self._halved else len(batch)
         parts = (batch[start : start + size] for start in range(0, len(batch), size))
         try:

@@ -26,7 +26,8 @@ from raft_exp.engines.client.servers import Server, ServerPool
 
 log = logging.getLogger(__name__)
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0  # seconds of wait: before the second attempt, and the largest before any attempt
+# Seconds: the wait before the second attempt, and the longest wait. Only a server's Retry-After can make it longer.
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 _IN_A_ROW = 20  # number of consecutive requests without a usable reply that ends the run
 
 Refuse = Callable[[str, str], None]  # called with the id of a request that the server refuses for good, and the reason
@@ -56,11 +57,11 @@ class ChatClient:
         """Yields (id, reply) as replies arrive. `fields`: fields of each request in addition to model and messages.
 
         `refuse` is called for each request that the server refuses for good; without `refuse`, such a request counts as
-        failed. `keep` is called with each reply before the next request is sent.
+        failed. `keep` is called with each reply as soon as it arrives, before this method yields it.
 
         A request fails if no attempt gets a usable reply; the other requests continue. If requests failed, raises
         ServerError at the end, or as soon as no more replies can be expected. The message has the number of failed
-        requests, and the reason of the first failure.
+        requests, and the reason of the first failure. Raises ConfigError if the environment sets an unusable proxy.
         """
         async with open_session(self._key) as session:
             sender = Sender(session, self._config, self._key)
@@ -225,7 +226,10 @@ class _Run:
             self._queue.wake()
 
     async def _wait(self, request: OpenRequest, server: Server) -> None:
-        """Waits for the server's rate limit, and after a failed attempt; not if the request can go elsewhere."""
+        """Waits until the rate limit of the server and the pause after a failed attempt are over.
+
+        Returns at once if another server can take the request, or if the run has ended.
+        """
         while not self._ended and not self._queue.moves(request, server):
             left = max(server.rests_until, request.not_before) - time.monotonic()
             if left <= 0:
@@ -253,7 +257,10 @@ class _Run:
 
 
 def _wait_before(attempt: int) -> float:
-    """Returns the seconds of wait before an attempt (1: the second one)."""
+    """Returns the seconds to wait after `attempt` failed attempts.
+
+    The wait doubles with each attempt, up to `_LONGEST_WAIT`. A random part of at most a quarter is subtracted.
+    """
     return min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** max(0, attempt - 1)) * (1 - random.random() / 4)
 
 

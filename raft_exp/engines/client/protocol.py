@@ -30,7 +30,7 @@ Ends = Literal["nothing", "request", "start", "server", "run"]
 class ChatConfig:
     """Servers with OpenAI's chat API, the model, and limits on the requests.
 
-    With several servers, each must serve the same model: a server is chosen for a request because it is free.
+    Several servers must all serve the same model, because a request goes to any server that is free.
     """
 
     base_url: KeyedUnlessList[str | list[str]]

@@ -67,7 +67,7 @@ class RequestQueue:
         return None
 
     def moves(self, request: OpenRequest, server: Server) -> bool:
-        """Whether a request that failed at a server can go to another one, which has not failed on it."""
+        """Returns whether `request` failed at `server`, and another server is free at which it has not failed."""
         return server in request.failed_at and self._pool.other(server, request.failed_at)
 
     def put_back(self, request: OpenRequest, server: Server) -> None:

@@ -1,7 +1,8 @@
 """The servers of one run: which of them can take the next request.
 
-A server that fails gets one request at a time as a test, after a growing wait, while another server replies. With its
-next good reply it takes part again. While no server replies, each of them gets requests, as a single server does.
+A server that fails gets one request at a time as a test, after a growing wait, while another server replies. After
+its next response without a server error it gets requests as before. While no server replies, all servers get requests,
+as a single server does.
 """
 
 import math
@@ -20,7 +21,7 @@ class Server:
     def __init__(self, url: str) -> None:
         self.url, self.proxy = url, urls.proxy(url)
         self.replies = 0  # number of good replies
-        self.failures = 0  # failed tests since the last response; 0: the server replies
+        self.failures = 0  # 1 after an error, and 1 more for each failed test; 0: the server replies
         self.tested = False  # whether a test request has no response yet
         self.rests_until = 0.0  # after a rate limit: no request before this time
         self._test_at = 0.0
@@ -42,7 +43,8 @@ class Server:
     def failed(self, wait: float) -> None:
         """Notes an error of the server. The next test is after `wait` seconds.
 
-        Does nothing for the other requests that were open when the server failed.
+        Does nothing if the server is already down, unless the error is that of a test. So the other requests that were
+        open when the server failed do not count as failed tests.
         """
         if not self.down or self.tested:
             self.failures += 1
