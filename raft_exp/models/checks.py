@@ -31,7 +31,7 @@ _POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
 # Types of RoPE scaling whose factor multiplies the number of positions. Type llama3 gives the multiplied number.
 _EXTENDING = ("linear", "dynamic", "yarn")
 _SECONDS = 120  # time limit to read a configuration and build the model without weights; usual models need 1 or 2 s
-_SPLITTING_SECONDS = 10  # of CPU time: a large tokenizer takes one for all samples
+_SPLITTING_SECONDS = 10  # limit of the CPU time; a large tokenizer needs one second for all samples
 _LEAST_BYTES = 0.1  # least bytes of a weight in a file: quantised weights have two bits or more
 _NOT_CAUSAL = ("MaskedLM", "Classification", "QuestionAnswering", "ForPreTraining", "ForRetrieval")
 _CHOOSE = "choose a causal language model, whose config.json names a class ...ForCausalLM in `architectures`"
@@ -57,8 +57,8 @@ def check(
     `lora`: the LoRA settings of the training; None without training. `packing`: whether rows must be packed.
     `download`: whether to download configuration and tokenizer from the hub; a hub model that is neither downloaded nor
     in the local cache is not checked. `by_transformers`: whether transformers runs the model. vLLM has its own model
-    classes, so with vLLM only the number of positions is checked.
-    Raises ModelError if a setting does not fit the model.
+    classes, so with vLLM only the files of a local folder are checked: their sizes and values, and the number of
+    positions. Raises ModelError if a setting does not fit the model, or a file of the model is damaged.
     """
     place = Path(resolve(model.name_or_path))
     if place.is_dir():
@@ -123,7 +123,11 @@ def _values(file: Path) -> Mapping[str, object]:
 
 
 def _source(model: ModelConfig, download: bool) -> LoadArguments | None:
-    """Returns the arguments of `from_pretrained`; None for a hub model that is neither in the cache nor downloaded."""
+    """Returns the arguments of `from_pretrained`.
+
+    Returns None for a hub model that is not in the local cache and may not be downloaded, and for a folder that holds
+    only an adapter.
+    """
     place = Path(resolve(model.name_or_path))
     if place.is_dir():
         if not (place / "config.json").is_file() and (place / "adapter_config.json").is_file():
@@ -269,9 +273,9 @@ def _tokenizer(model: ModelConfig, source: LoadArguments, download: bool) -> "Pr
 
 
 def _check_tokenizer(model: ModelConfig, tokenizer: "PreTrainedTokenizerBase", rows: int) -> list[str]:
-    """Raises ModelError for token ids without a row in the embeddings, or without an end token. Returns notes to print.
+    """Checks that the token ids of texts have rows in the embeddings, and that replies have an end token.
 
-    `rows`: number of rows of the input embeddings.
+    `rows`: number of rows of the input embeddings. Returns notes to print. Raises ModelError if a check fails.
     """
     messages = [{"role": "system", "content": "Answer."}, {"role": "user", "content": "When?"}]
     ids = [*encode_prompt(tokenizer, messages), *encode_completion(tokenizer, "1802")]

@@ -71,7 +71,8 @@ def resolve(name_or_path: str, group: str = "model") -> str:
     """Returns the folder or hub id from which a model is loaded.
 
     For `asset:NAME`, this is a folder in the package; for a GGUF file, the folder with the converted model. `group`:
-    the config group in messages. Raises ModelError for a path that is not a folder.
+    the config group in messages. Raises ModelError for a path that is not a folder, for an unknown embedded model, and
+    for a GGUF file that is not converted yet or is given as an encoder.
     """
     if gguf.is_gguf(name_or_path):
         if group in _ENCODERS:

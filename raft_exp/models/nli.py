@@ -78,7 +78,10 @@ def load(config: NliConfig) -> Entails:
 
 
 def _entailment(config: NliConfig, labels: Mapping[str | int, str]) -> int:
-    """Returns the number of the label `entailment`. Raises ModelError if it is not among several labels."""
+    """Returns the number of the label `entailment`.
+
+    Raises ModelError unless the model has at least two labels, and exactly one of them is `entailment`.
+    """
     names = {int(number): name.lower() for number, name in labels.items()}
     numbers = [number for number, name in names.items() if name == ENTAILMENT]
     if len(names) < 2 or len(numbers) != 1:

@@ -22,7 +22,7 @@ class TextVectors:
         self._known: dict[str, NDArray[np.float32]] = {}
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Returns the vectors of the texts, shape (texts, dimensions), float32."""
+        """Returns the vectors of the texts, shape (texts, dimensions), float32. `texts` must not be empty."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if new:
             self._encode = self._encode or encoder.load(self._config)

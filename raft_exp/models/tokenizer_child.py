@@ -13,7 +13,7 @@ _KINDS = ("a", "Z", "0", " ", "\n", "\t", "-", "=", ".", "_", "\u00e9", "\u4e2d"
 def fault(file: str) -> str:
     """Encodes long runs of letters, digits and signs. Returns why the tokenizer fails; "" if it does not fail.
 
-    `file`: path of a tokenizer.json.
+    `file`: path of a tokenizer.json. Returns "" also for a file that cannot be loaded: its loader gives the reason.
     """
     from tokenizers import Tokenizer
 
@@ -27,7 +27,7 @@ def fault(file: str) -> str:
     except BaseException as error:  # a panic of its Rust code, at the limit of a regular expression
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return f"fails on a few lines of text ({lines[0]:.100})"
-    return ""  # where it cannot be loaded, its loader gives the reason
+    return ""
 
 
 if __name__ == "__main__":

@@ -33,7 +33,11 @@ def encode_prompt(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> l
 
 
 def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> str:
-    """Returns the text of the prompt, up to the start of the reply. Raises ModelError if the chat template fails."""
+    """Returns the text of the prompt, up to the start of the reply. Raises ModelError if the chat template fails.
+
+    If the template refuses a system message, its text is put before the text of the first user message. A `<think>`
+    block that the template opens is closed.
+    """
     if tokenizer.chat_template:
         return _chat_text(tokenizer, messages, add_generation_prompt=True)
     return "\n\n".join(message["content"] for message in messages) + "\n"
