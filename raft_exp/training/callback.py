@@ -138,7 +138,11 @@ class TrainingCallback(lightning.Callback):
             checkpoint.save(self._out, module, trainer.optimizers[0], self.best.state)
 
     def on_exception(self, trainer: lightning.Trainer, module: RaftModule, exception: BaseException) -> None:
-        """Saves the state after the last complete step, unless this state is distributed over several processes."""
+        """Saves the state after the last complete step, if the checkpoint is older.
+
+        Saves nothing if the weights are sharded, or if the exception came between an update of the weights and its
+        record in metrics.csv.
+        """
         alone = trainer.is_global_zero and not module.sharded and not module.updating
         if alone and checkpoint.step(self._out) < module.step < len(module.plan.steps):
             try:

@@ -68,7 +68,7 @@ class RaftModule(lightning.LightningModule):
         self.signals = SignalCounter()
         self.stopped_by: list[float] = []  # counts of the signals over all processes
         self._figures = FigureQueue()
-        self._read: list[StepFigures] = []  # of finished steps, not yet taken
+        self._read: list[StepFigures] = []  # figures that `finished_steps` has not returned yet
         self.updating = False  # true between the optimiser's update and its record in metrics.csv: the state is partial
 
     @property
@@ -134,16 +134,15 @@ class RaftModule(lightning.LightningModule):
             layers.checkpoint_activations(self.model)
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
-        """Returns the micro-batch's part of the loss of the step.
+        """Returns the micro-batch's part of the loss of the step, times the number of micro-batches and processes.
 
-        Lightning averages over micro-batches and processes. A factor undoes this, so that the parts are added.
+        Lightning averages over micro-batches and processes, so that the gradients of the parts are added.
         """
         micro_batch = batch["micro_batch"]
         # Dropout depends on the place in the plan alone, so that a checkpoint needs no random state.
         torch.manual_seed(_seed(self._seed, self.step, micro_batch, self.global_rank))
         share = token_losses(self.model, batch).sum() / self.plan.supervised(self.step)
         self._share = share.detach() + (self._share if micro_batch else 0)
-        # Lightning divides by the number of micro-batches and averages over the processes; the factors undo both.
         return share * self.accumulate * self.trainer.world_size
 
     def configure_gradient_clipping(

@@ -39,8 +39,8 @@ _ENABLE_GQA = takes_enable_gqa(varlen_attn)
 def use_packed_attention(model: "PreTrainedModel") -> None:
     """Sets packed attention in a transformers model.
 
-    Raises ModelError if the model rejects packed rows, or if one packed row influences another. In this case the
-    model's own attention is restored.
+    Raises ModelError if the model rejects packed rows, or if one packed row influences another. After any error the
+    model has its own attention again.
     """
     from transformers import AttentionInterface
 
@@ -119,7 +119,7 @@ def attention(
     return result, None
 
 
-@torch.compiler.disable  # row lengths differ between batches: each would compile anew
+@torch.compiler.disable  # row lengths differ between batches, so each batch would be compiled again
 def _row_by_row(
     query: Tensor,
     key: Tensor,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 VERSION = 2
-LAST = "last"  # the folder of the last adapter with trainer.keep=best
+LAST = "last"  # with trainer.keep=best: the folder of the weights after the last step
 _LOGGED_ROWS = 5  # number of example rows that are logged to W&B
 ROWS = "rows"  # the folder of token ids, deleted after the training
 
@@ -45,7 +45,10 @@ class TrainStage:
 
 @stage("train", VERSION, resumable=True)
 def train(config: TrainStage, *, dataset: Path, out: Path, matched_dataset: Path | None = None) -> None:
-    """Writes adapter/ (or model/), metrics.csv and counts.json. Resumes from a checkpoint in `out`.
+    """Writes adapter/ (with lora=full: model/), metrics.csv, timings.csv and counts.json.
+
+    Resumes from a checkpoint in `out`. With `trainer.keep=best` the weights are those with the lowest validation loss,
+    and last/ has the weights after the last step.
 
     `dataset`: folder of a dataset stage. `matched_dataset`: with `config.matched`, the dataset folder of the training
     whose number of supervised tokens is matched. Raises DataError for a dataset without training rows, or without the
