@@ -4,6 +4,8 @@ The gold passage is the best search hit that contains an answer word for word, a
 (Karpukhin et al. 2020, arXiv 2004.04906). The hits are published with the question, or BM25 finds them in the whole
 collection. Other hits with an answer are neither gold nor distractors. Published hits without an answer are published
 distractors.
+
+`gold_search.py` has the rules for a long answer that no hit contains.
 """
 
 from collections.abc import Sequence
@@ -26,10 +28,14 @@ FIRST = 100  # passages of a ranking in which the gold passage is searched, as f
 
 
 class AnswerSearches:
-    """Searches a collection for gold passages. The BM25 index is built at the first search, in a temporary folder."""
+    """Searches a collection for gold passages.
 
-    def __init__(self, collection: Passages) -> None:
+    `indexed`: the folder of stage `index`. None: the index is built at the first search, in a temporary folder.
+    """
+
+    def __init__(self, collection: Passages, indexed: Path | None = None) -> None:
         self._collection = collection
+        self._searched = Bm25(indexed, np.arange(len(collection))) if indexed else None
         self._folder: TemporaryDirectory[str] | None = None
 
     def among(self, answers: Sequence[str], ranked: Sequence[int]) -> FoundGold:
@@ -46,8 +52,13 @@ class AnswerSearches:
         gold = self.among(answers, [ordinal for ordinal, score in ranked if score > 0])
         return replace(gold, given=[])  # published distractors belong to the split of their question; these do not
 
+    def closest(self, text: str) -> int | None:
+        """Returns the ordinal of the passage with the best BM25 score for a text; None if none has a word of it."""
+        ordinal, score = next(self._bm25().ranked(Question("", text, [], [], "test")))
+        return ordinal if score > 0 else None
+
     def _bm25(self) -> Bm25:
-        if self._folder is None:
+        if self._searched is None:
             self._folder = TemporaryDirectory(prefix="raft_exp_")
             texts = (searched_text(passage) for passage in self._collection)
             word_index.write(Path(self._folder.name), texts, any_language=self._collection.any_language)

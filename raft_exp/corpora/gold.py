@@ -45,12 +45,18 @@ class FoundGold:
     # Passages to quote, each with the text that the quote must resemble.
     quotes: list[tuple[int, str]] = field(default_factory=list)
     given: list[int] = field(default_factory=list)  # found by a search, without an answer: distractors
+    found_document: bool = False  # the row names no document: a search over all passages found it
 
     def count(self, counts: Counter[str]) -> None:
         """Adds the question to the counts of the questions stage."""
         if self.kind != "named" and self.passages:
             counts[f"gold_by_{self.kind}"] += 1
-        for name, holds in (("gold_several", self.several), ("gold_beyond_closest", self.more)):
+        marks = (
+            ("gold_several", self.several),
+            ("gold_beyond_closest", self.more),
+            ("gold_in_found_document", self.found_document),
+        )
+        for name, holds in marks:
             if holds:
                 counts[name] += 1
         if self.also_answering:
@@ -93,7 +99,7 @@ class GoldFinder:
     def find(self, place: str, question: str, answers: Sequence[str], documents: Sequence[list[int]]) -> FoundGold:
         """Returns the gold of a question whose file names documents. `documents`: the passages of each document."""
         most = self._most if len(documents) == 1 else 1
-        parts = [self._of_document(question, answers, passages, most) for passages in documents]
+        parts = [self.in_document(question, answers, passages, most) for passages in documents]
         if not all(part.known for part in parts):
             self.unknown.append(place)
         return parts[0] if len(parts) == 1 else _joined(parts)
@@ -112,7 +118,14 @@ class GoldFinder:
                 f'unknown; name the gold passages in the field "gold", {remedy}'
             )
 
-    def _of_document(self, question: str, answers: Sequence[str], passages: list[int], most: int) -> FoundGold:
+    def in_document(
+        self, question: str, answers: Sequence[str], passages: list[int], most: int | None = None
+    ) -> FoundGold:
+        """Returns the gold of a question in one document.
+
+        `passages`: those of the document. `most`: the largest number of gold passages; None: `corpus.closest`.
+        """
+        most = self._most if most is None else most
         wanted, holding = _wanted(question, answers), self._holding(answers, passages)
         if holding:
             best, *others = self._ranked(wanted, passages, holding) if len(holding) > 1 else holding

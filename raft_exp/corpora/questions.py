@@ -3,13 +3,14 @@
 A row is {question, answers, gold or document_id}; id, split, given, evidence, explanation and slices are optional. The
 fields are those of `records.Question`. `readers/question_rows.py` lists their other names and the file formats. `gold`
 names the gold passages. `document_id` names one or more documents, in which the gold passages are searched (`gold.py`).
-A row of FlashRAG's layout needs neither field (`answer_search.py`).
+If a row has neither field, its gold is searched in all passages (`gold_search.py`).
 """
 
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -20,14 +21,15 @@ from raft_exp.core.sampling import subsample
 from raft_exp.core.screen import say
 from raft_exp.core.text import Form, answer_pattern
 from raft_exp.corpora.context_forms import as_written_first
-from raft_exp.corpora.gold_search import GoldSearch, Hints
+from raft_exp.corpora.gold_search import GoldSearch, Hints, is_long
 from raft_exp.corpora.question_levels import QuestionLevel, Questions
 from raft_exp.corpora.question_splits import SPLITS
-from raft_exp.corpora.readers import flashrag
 from raft_exp.corpora.readers.fields import Fields
 from raft_exp.corpora.readers.question_rows import QuestionRows
 from raft_exp.corpora.split_units import SplitBy, choose, setting_of
 from raft_exp.retrieval.likeness import ByWords, Likeness
+
+_LOOKED = 10_000  # rows of a file that `searches_documents` reads
 
 
 @runtime_checkable
@@ -67,6 +69,31 @@ def files_of(config: object) -> list[Path]:
     return [] if path is None else [Path(path)]
 
 
+def searches_documents(config: object) -> bool:
+    """Whether a question of the file names neither gold passages nor documents, and has a long answer.
+
+    Its document may have to be searched (`gold_search.py`). Only the first `_LOOKED` rows are read. Returns False for a
+    file that cannot be read; the questions stage then raises the error.
+    """
+    if not isinstance(config, QuestionsFileConfig):
+        return False
+    try:
+        for file in files_of(config):
+            rows = QuestionRows(file, config.columns)
+            for place, row in islice(rows.placed(), _LOOKED):
+                fields = Fields(f"{file}, {place}", row)
+                if not _names_gold(fields) and is_long(fields.texts("answers")):
+                    return True
+    except DataError:
+        return False
+    return False
+
+
+def _names_gold(fields: Fields) -> bool:
+    """Whether a row names its gold passages, or the documents that have them."""
+    return bool(fields.texts("gold") or fields.names("document_id"))
+
+
 @dataclass
 class ReadyQuestions:
     """The questions of a file, with their gold passages and splits. They can be streamed several times."""
@@ -76,6 +103,7 @@ class ReadyQuestions:
     config: QuestionsFileConfig
     seed: int
     likeness: Likeness | None = None  # finds the gold of questions that name their document; None: by words
+    indexed: Path | None = None  # folder of stage `index`, for questions that name no document; None: built if needed
     enough: bool = True  # whether the corpus has enough documents to split by document (`split_units.FEW_DOCUMENTS`)
     by: SplitBy = field(default="document", init=False)  # what the questions are split by; set while streaming
     drawn: bool = field(default=False, init=False)  # whether a split was drawn; set while streaming
@@ -87,23 +115,20 @@ class ReadyQuestions:
         for an invalid row, and if no question has an answer.
         """
         first, rows, answered = Counter[str](), QuestionRows(self.file, self.config.columns), Counter[bool]()
-        search = GoldSearch(self.collection, self.config.closest, self.likeness or ByWords(self.collection))
+        likeness = self.likeness or ByWords(self.collection)
+        search = GoldSearch(self.collection, self.config.closest, likeness, self.indexed)
+        search.search_vectors(self._without_gold(rows))
         for question in self._questions(rows, first, search):
             answered[bool(question.answers)] += 1
             self.drawn = self.drawn or not question.split
-        if answered and not answered[True]:
-            there = ", ".join(map(repr, rows.names))
+        there = ", ".join(map(repr, rows.names))
+        if not answered[True] and first["records"] == answered[False] + first["without_answer"]:
             raise DataError(
                 f"{self.file}: no question has an answer; add answers, or set corpus.columns.answers to their column "
                 f"(the file has {there})"
             )
         search.finder.check(first["records"])
-        if lost := first["without_gold"]:
-            say(
-                f"{self.file}: {lost:,} of {first['records']:,} questions are left out: none of the passages that a "
-                "search found for them holds an answer",
-                error=True,
-            )
+        self._tell_searches(first, there)
         if line := rows.taken():
             say(line, error=True)
         level = self._level(lambda: self._questions(rows, Counter(), search))
@@ -119,6 +144,40 @@ class ReadyQuestions:
         training = (question.id for question in with_splits(Counter()) if question.split == "train")
         sample = subsample(training, self.config.max_items, self.seed)
         yield from (question for question in with_splits(counts) if question.split != "train" or question.id in sample)
+
+    def _tell_searches(self, counts: Counter[str], columns: str) -> None:
+        """Prints how many documents a search found, and how many questions are left out.
+
+        `columns`: the names of the file's columns. Raises DataError if all questions are left out.
+        """
+        records, lost, guessed = counts["records"], counts["without_gold"], counts["gold_in_found_document"]
+        remedy = (
+            "name the document of each question in a column document_id, or set corpus.columns.document_id to its "
+            f"column (the file has {columns})"
+        )
+        if guessed:
+            say(
+                f"{self.file}: {guessed:,} of {records:,} questions name neither gold passages nor a document; their "
+                "gold is guessed in the document with the passage closest to question and answer. To avoid guesses, "
+                f"{remedy}",
+                error=True,
+            )
+        if lost:
+            line = (
+                f"{self.file}: {lost:,} of {records:,} questions are left out: none of the passages that a search "
+                "found for them holds the answer word for word, or a third of the words of a long answer"
+                f"{f'; {remedy}' if 2 * lost >= records else ''}"
+            )
+            if lost == records:
+                raise DataError(line)
+            say(line, error=True)
+
+    def _without_gold(self, rows: QuestionRows) -> Iterator[tuple[str, str, list[str]]]:
+        """Yields (place, question, answers) of the rows whose gold is searched in all passages."""
+        for place, row in rows.placed():
+            fields = Fields(f"{self.file}, {place}", row, rows.names)
+            if not _names_gold(fields) and fields.get("retrieved", list) is None:
+                yield place, fields.needed("question"), fields.texts("answers")
 
     def _level(self, questions: Questions) -> QuestionLevel:
         """Returns the splits by the unit of corpus.split."""
@@ -144,6 +203,8 @@ class ReadyQuestions:
                 yield question
             else:
                 counts["without_gold"] += 1
+                if not question.answers:
+                    counts["without_answer"] += 1
 
     def _question(
         self, fields: Fields, place: str, counts: Counter[str], search: GoldSearch, kinds: tuple[bool, bool]
@@ -178,22 +239,15 @@ class ReadyQuestions:
     def _hints(self, fields: Fields) -> Hints:
         """Returns the passages that a row names as gold, or the passages of each document that it names.
 
-        Of a row in FlashRAG's layout without these names, returns the retrieved passages.
+        Of a row without these names, returns the retrieved passages.
         """
         named = fields.texts("gold")
         if named:
             return Hints([self._find(fields, "gold", name) for name in dict.fromkeys(named)])
         documents = fields.names("document_id")
-        if not documents and fields.has_column(flashrag.ANSWERS):
+        if not documents:
             retrieved = fields.get("retrieved", list)
             return Hints([], retrieved=None if retrieved is None else self._retrieved(fields, retrieved))
-        if not documents:
-            raise fields.error(
-                "gold",
-                "and field 'document_id' are missing",
-                f"add one: the id of the document (or the ids of the passages) with the answer"
-                f"{fields.other_name('document_id')}",
-            )
         found = {name: self.collection.of_document(name) for name in documents}
         for name, passages in found.items():
             if not passages:

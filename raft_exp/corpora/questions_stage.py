@@ -30,14 +30,18 @@ class QuestionsStage:
     seed: Seed
     gold_rules: KeyedWhenSet[Count] = 0  # GOLD_RULES where questions come from a file
     encoder: KeyedWhenSet[EncoderConfig | None] = None  # finds gold passages and quotes in a file; None: bm25 does
+    search_rules: KeyedWhenSet[Count] = 0  # gold_search.RULES where documents of questions are searched
     split_rules: KeyedWhenSet[Count] = 0  # split_units.RULES where documents may be too few for a split by document
 
 
 @stage("questions", VERSION)
-def questions(config: QuestionsStage, *, passages: Path, out: Path, embedded: Path | None = None) -> None:
+def questions(
+    config: QuestionsStage, *, passages: Path, out: Path, embedded: Path | None = None, indexed: Path | None = None
+) -> None:
     """Writes questions.jsonl and counts.json. Raises DataError if a split that a study needs is empty.
 
-    `embedded`: the vectors of the passages, if the settings have an encoder.
+    `embedded`: the vectors of the passages, if the settings have an encoder. `indexed`: the BM25 index of the passages,
+    if documents of questions are searched (`gold_search.py`).
     """
     corpus = open_corpus(config.corpus, config.seed)
     stream, splits, ready = corpus.questions(), Counter[str](), None
@@ -45,7 +49,7 @@ def questions(config: QuestionsStage, *, passages: Path, out: Path, embedded: Pa
         for file in files_of(config.corpus):
             likeness = ByVectors(config.encoder, embedded) if config.encoder and embedded else None
             enough = not config.split_rules
-            ready = ReadyQuestions(file, Passages(passages), config.corpus, config.seed, likeness, enough)
+            ready = ReadyQuestions(file, Passages(passages), config.corpus, config.seed, likeness, indexed, enough)
             stream = ready.stream(corpus.counts)
     write_jsonl(out / "questions.jsonl", _checked(stream, splits))
     check_filled(config.corpus, splits, ready.by if ready else None)

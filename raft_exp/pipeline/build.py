@@ -32,7 +32,7 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     answers, exported, last = study.answers.values(), study.exports, study.report  # all other stages are made for these
     make, searched, elsewhere = study.make, study.searched, study.elsewhere
     first = [make.passages, *make.before_questions, make.questions]
-    stages = [*first, *(vectors for vectors in make.vectors.values() if vectors not in first), make.index]
+    stages = [*first, *(each for each in (*make.vectors.values(), make.index) if each not in first)]
     stages += [reranked for reranked in make.reranked.values() if "targets" not in reranked.inputs]
     # these questions come before anything is paid: there may be none
     stages += [*elsewhere.sources, *searched.questions]

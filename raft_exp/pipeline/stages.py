@@ -10,9 +10,9 @@ from typing import Literal
 
 from raft_exp import retrieval
 from raft_exp.core.stage import Check, Inputs, Stage
-from raft_exp.corpora import may_have_few_documents, open_corpus, passage_identity, split_units
+from raft_exp.corpora import gold_search, may_have_few_documents, open_corpus, passage_identity, split_units
 from raft_exp.corpora.ingest_stage import IngestStage, ingest
-from raft_exp.corpora.questions import files_of
+from raft_exp.corpora.questions import files_of, searches_documents
 from raft_exp.corpora.questions_stage import GOLD_RULES, QuestionsStage, questions
 from raft_exp.dataset import testing_stage, training_stage
 from raft_exp.dataset.chat_dataset import ChatDatasetStage, chat_file, chat_rows
@@ -105,10 +105,12 @@ class StageMaker:
         rules = GOLD_RULES if self._question_files else 0
         split_rules = self._split_rules if self._question_files else 0
         files = self._corpus_files | self._question_files
+        settings = QuestionsStage(config.corpus, config.seed, rules, split_rules=split_rules)
+        if self._documents_are_searched:
+            settings, inputs = replace(settings, search_rules=gold_search.RULES), {**inputs, "indexed": self.index}
         if not self._gold_by_vectors:
-            settings = QuestionsStage(config.corpus, config.seed, rules, split_rules=split_rules)
             return Stage(questions, settings, inputs, files)
-        settings = QuestionsStage(config.corpus, config.seed, rules, config.encoder, split_rules)
+        settings = replace(settings, encoder=config.encoder)
         files = files | {f"encoder/{name}": d for name, d in self._encoder_files.items()}
         process = placement.of_encoder(config.encoder, "embed")
         return Stage(questions, settings, {**inputs, "embedded": self._passage_vectors}, files, process=process)
@@ -180,10 +182,18 @@ class StageMaker:
         """Whether the questions come from a file, and the encoder finds their gold passages (retriever=dense)."""
         return self._config.retriever.name == "dense" and bool(self._question_files)
 
+    @cached_property
+    def _documents_are_searched(self) -> bool:
+        """Whether a question of the file names neither gold nor documents, and the search needs the BM25 index."""
+        return bool(self._question_files) and searches_documents(self._config.corpus)
+
     @property
     def before_questions(self) -> list[Stage]:
         """The stages that the questions stage reads, except for the passages."""
-        return [self._passage_vectors] if self._gold_by_vectors else []
+        return [
+            *([self._passage_vectors] if self._gold_by_vectors else []),
+            *([self.index] if self._documents_are_searched else []),
+        ]
 
     @cached_property
     def _encoder_files(self) -> dict[str, str]:

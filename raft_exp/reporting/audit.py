@@ -68,10 +68,11 @@ def _gold_audit(path: Path) -> GoldAudit | None:
     counts: dict[str, int] = _read_json(path) if path.exists() else {}
     by_answer, several = counts.get("gold_by_answer", 0), counts.get("gold_several", 0)
     closest = counts.get("gold_by_closeness", 0) + counts.get("gold_by_document", 0)
-    if not by_answer + closest + several:
+    by_search, in_found_document = counts.get("gold_by_search", 0), counts.get("gold_in_found_document", 0)
+    if not by_answer + closest + several + by_search:
         return None
     questions = counts["records"]
-    return {
+    audit: GoldAudit = {
         "questions": questions,
         "by_answer": by_answer,
         "closest": closest,
@@ -82,6 +83,10 @@ def _gold_audit(path: Path) -> GoldAudit | None:
         "of_many": counts.get("gold_of_many", 0),
         "also_answering": counts.get("also_answering", 0),
     }
+    if by_search + in_found_document:
+        lost = counts.get("without_gold", 0)
+        audit |= {"by_search": by_search, "in_found_document": in_found_document, "left_out": lost}
+    return audit
 
 
 def _record_counts(path: Path) -> dict[str, int]:

@@ -25,6 +25,7 @@ def dataset_warnings(audit: StudyAudit, settings: Mapping[str, object]) -> Itera
     """
     if line := split_units.words(audit["split"]) if "split" in audit else "":
         yield line
+    yield from _searched_gold(audit)
     yield from _found_gold(audit)
     yield from _fewer_test_distractors(audit, section(settings, "evaluation"))
     yield from _cut_test_prompts(audit)
@@ -37,6 +38,25 @@ def dataset_warnings(audit: StudyAudit, settings: Mapping[str, object]) -> Itera
             yield from _cut_training_prompts(name, dataset, split)
             yield from _telling_lengths(name, dataset, split)
             yield from _dropped_reasons(name, dataset, split)
+
+
+def _searched_gold(audit: StudyAudit) -> Iterator[str]:
+    """Warns of gold in documents that the questions do not name, and of many questions without gold."""
+    gold = audit.get("gold")
+    if gold and (found := gold.get("in_found_document", 0)):
+        yield (
+            f"{found:,} of {gold['questions']:,} questions ({percent(found / gold['questions'])}%) name neither gold "
+            "passages nor a document. The document with the passage closest to question and answer is taken for "
+            "theirs, which is a guess. Check some of them, or name the documents in the field 'document_id' of the "
+            "questions."
+        )
+    if gold and 2 * (lost := gold.get("left_out", 0)) >= gold["questions"]:
+        yield (
+            f"{lost:,} of {gold['questions']:,} questions ({percent(lost / gold['questions'])}%) are left out: none of "
+            "the passages that a search found for them holds the answer word for word, or a third of the words of a "
+            "long answer. The figures are about the other questions. Name the document of each question in the field "
+            "'document_id'."
+        )
 
 
 def _found_gold(audit: StudyAudit) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Similarity of passages and sentences to any text, e.g. to a question followed by its answer.
 
 `ByWords` implements it for `retriever.name=bm25`, `ByVectors` for dense. Both compare a text with a few candidates,
-e.g. the passages of one document, and not with the whole collection.
+e.g. the passages of one document. Only `ByVectors.nearest` searches the whole collection.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,10 @@ from raft_exp.core.npy import Rows
 from raft_exp.core.words import indexed
 from raft_exp.models import encoder
 from raft_exp.models.encoder import Encode, EncoderConfig
-from raft_exp.retrieval.dense import VECTORS
-from raft_exp.retrieval.nearest import products
+from raft_exp.retrieval.dense import INDEX, VECTORS
+from raft_exp.retrieval.nearest import Exact, Indexed, products
+
+_FIRST = 32  # hits of the first search for a nearest passage
 
 
 class Likeness(Protocol):
@@ -77,12 +79,30 @@ class ByVectors:
     """
 
     def __init__(self, config: EncoderConfig, embedded: Path) -> None:
-        self._config, self._vectors = config, Rows(embedded / VECTORS)
+        self._config, self._vectors, self._index = config, Rows(embedded / VECTORS), embedded / INDEX
         self._encode: Encode | None = None
 
     def passages(self, text: str, ordinals: Sequence[int]) -> list[float]:
         """The dot products of passages with a text."""
         return self._products(text, self._vectors, ordinals)
+
+    def nearest(self, texts: Sequence[str]) -> list[int]:
+        """Returns the nearest passage of the collection (its ordinal) for each text.
+
+        The result is approximate if the vectors have a FAISS index.
+        """
+        queries = self._vectors_of(texts, self._config.query_prefix)
+        everything = np.arange(len(self._vectors))
+        exact = Exact(self._vectors, everything)
+        first = Indexed(self._vectors, everything, self._index) if self._index.exists() else exact
+        nearest = []
+        for query, (places, _) in zip(queries, first.best(queries, _FIRST), strict=True):
+            size = _FIRST
+            while not len(places):  # so many vectors are equally near that the search gave none of them
+                size *= 8
+                ((places, _),) = exact.best(query[None], size)
+            nearest.append(int(places[0]))
+        return nearest
 
     def sentences(self, text: str, sentences: Sequence[str]) -> list[float]:
         """The dot products of sentences with a text."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from raft_exp.core.errors import DataError
 from raft_exp.core.records import Example, Question, read_jsonl
 from tests.helpers.files import lines
 from tests.helpers.stages import run, stages_of
@@ -63,6 +64,20 @@ def test_dense_finds_a_passage_in_other_words_and_bm25_one_with_the_same_words(t
     assert sparse["q1"].gold == ["d1:0"]
     assert (dense["q0"].gold, dense["q0"].also_answering) == (["d0:1"], ["d0:0", "d0:2"])
     assert dense["q0"].evidence == [("d0:1", 0)]
+
+
+def test_dense_searches_all_passages_for_a_question_without_a_document(tmp_path):
+    settings = study(tmp_path)
+    question = "Who fixes a broken car when the house is open until late at night?"
+    answer = "Automobiles that do not move are brought to a mechanic."
+    asked = [{"id": s, "question": question, "answers": [answer], "split": s} for s in ("train", "validation", "test")]
+    given = f"corpus.questions={lines(tmp_path / 'sheet.jsonl', *asked)}"
+    dense = stages_of(*settings, *ENCODER, given, "retriever=dense")
+    assert list(dense)[:4] == ["ingest", "embed", "index", "questions"]
+    found = gold(run(tmp_path / "store", *settings, *ENCODER, given, "retriever=dense", until="questions"))
+    assert {tuple(name.partition(":")[2] for name in question.gold) for question in found.values()} == {("1",)}
+    with pytest.raises(DataError, match="3 of 3 questions are left out"):
+        run(tmp_path / "store", *settings, given, "retriever=bm25", until="questions")
 
 
 def test_passages_that_hold_the_answer_too_are_no_distractors(tmp_path):

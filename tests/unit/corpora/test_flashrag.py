@@ -82,11 +82,26 @@ def test_a_question_without_gold_finds_it_by_its_answer(tmp_path: Path, place: s
     assert "1 of 2 questions are left out: none of the passages that a search found" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["answers", "golden_answers", "Answer"])
+def test_every_name_of_the_answers_is_searched_by_the_same_rules(tmp_path: Path, name: str) -> None:
+    asked = {"id": "7", "question": ASKED["question"]}
+    (question,), counts = ready(tmp_path, {**asked, name: ["1802"]}, {**asked, "id": "8", name: ["1999"]})
+    assert (question.gold, question.also_answering) == (["0"], ["3"])
+    (question,), _ = ready(tmp_path, {**asked, name: ["1802"], "retrieval_result": RETRIEVED[1:]})
+    assert (question.gold, question.given) == (["3"], ["1", "2"])
+    assert (counts["gold_by_search"], counts["without_gold"]) == (1, 1)
+
+
+def test_a_long_answer_is_guessed_among_the_retrieved_passages(tmp_path: Path) -> None:
+    long = {**ASKED, "golden_answers": ["People built Velmor as a small town in the distant past."]}
+    (question,), counts = ready(tmp_path, {**long, "retrieval_result": RETRIEVED[:3]})
+    assert (question.gold, question.given) == (["0"], ["1", "2"])
+    assert counts["gold_in_found_document"] == 1
+
+
 def test_named_gold_comes_before_a_search(tmp_path: Path) -> None:
     (question,), _ = ready(tmp_path, {**ASKED, "gold": ["3"], "retrieval_result": RETRIEVED})
     assert question.gold == ["3"]
-    with pytest.raises(DataError, match="field 'gold' and field 'document_id' are missing"):
-        ready(tmp_path, {"question": "Who?", "answers": ["Ada"]})
     with pytest.raises(DataError, match=r"retrieval_result 1: field 'id' names '99', but no passage has this id"):
         ready(tmp_path, {**ASKED, "retrieval_result": [{"id": "99", "contents": "x"}]})
 

@@ -333,7 +333,6 @@ def test_what_had_to_be_found_out_is_counted(tmp_path):
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({"question": "x?", "answers": ["y"]}, "field 'gold' and field 'document_id' are missing; add one"),
         ({"answers": ["y"], "gold": ["t:0"]}, "field 'question' is missing or empty"),
         ({"question": "x?", "gold": ["t:9"]}, "field 'gold' names 't:9', but no passage has this id"),
         ({"question": "x?", "document_id": "z"}, "field 'document_id' is 'z', but the corpus has no document with"),
@@ -369,8 +368,14 @@ def test_a_missing_field_names_the_fields_that_are_there(tmp_path):
     gold = {"gold": ["t:0"]}
     with pytest.raises(DataError, match=r"corpus\.columns\.question to its column \(the file has 'Frage', 'gold'\)"):
         read(tmp_path, [{"Frage": "x?", **gold}])
-    with pytest.raises(DataError, match=r"columns\.document_id to its column \(the file has 'question', 'datei'\)"):
-        read(tmp_path, [{"question": "x?", "datei": "t"}])
+    with pytest.raises(
+        DataError, match=r"columns\.document_id to its column \(the file has 'question', 'answers', 'datei'\)"
+    ):
+        read(tmp_path, [{"question": "x?", "answers": ["no"], "datei": "t"}])
+    with pytest.raises(
+        DataError, match=r"no question has an answer; .* to their column \(the file has 'question', 'Antwort'\)"
+    ):
+        read(tmp_path, [{"question": "x?", "Antwort": "y"}])
     with pytest.raises(
         DataError, match=r"corpus\.columns\.answers to their column \(the file has 'question', 'Antwort', 'gold'\)"
     ):
