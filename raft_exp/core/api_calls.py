@@ -79,7 +79,8 @@ def calls(reply: str) -> Iterator[ApiCall]:
 
     The text may be code, code between three backticks, or prose with calls in it. If the whole text is not valid
     Python, or has no call outside strings and comments, every part `name(...)` with closed brackets is parsed alone.
-    Parts that Python cannot parse are yielded as texts (`verbatim`).
+    Parts that Python cannot parse are yielded as texts (`verbatim`). Only the first `MOST_CHARACTERS` characters are
+    read.
     """
     text = reply[:MOST_CHARACTERS]
     for part in (*_FENCED.findall(text), text):
@@ -112,7 +113,11 @@ def _calls(text: str) -> Iterator[ApiCall]:
 
 
 def _parsed(text: str) -> ast.Module | None:
-    """Parses Python; None for a text that is not Python, is too long or has too deeply nested brackets."""
+    """Parses Python; None for a text that is not Python.
+
+    Also returns None for a text with more than `DEEPEST` levels of brackets, or with a line of more than
+    `MOST_OF_A_CALL` characters.
+    """
     if _depth(text) > DEEPEST or max(map(len, text.split("\n"))) > MOST_OF_A_CALL:
         return None
     with warnings.catch_warnings():

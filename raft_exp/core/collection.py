@@ -59,8 +59,9 @@ def write_passages(folder: Path, passages: Iterable[Passage], any_language: bool
 
 
 def write_ids(folder: Path, ids: np.ndarray) -> None:
-    """Writes an array of shape (2, n): the id hashes in ascending order, and the ordinal of each.
+    """Writes the file IDS, an array of shape (2, n): the id hashes in ascending order, and the ordinal of each.
 
+    `ids`: shape (n,), uint64, the hash of each passage id in the order of the file TEXTS, which must be complete.
     Raises DataError for a repeated id.
     """
     order = np.argsort(ids, kind="stable").view(np.uint64)

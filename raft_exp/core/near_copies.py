@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from raft_exp.core.shingles import Shingles
 
 CONTAINMENT = 0.5  # least share of the smaller text's shingles that a near copy has in common with the other text
-LEAST_SHINGLES = 16  # least number of distinctive shingles (20 units of text): short texts of one form are not copies
+LEAST_SHINGLES = 16  # least number of distinctive shingles (20 units): shorter texts are alike by chance
 MOST_TEXTS = 20  # a shingle in more texts than this, or in more than half of them, is boilerplate
 _LEAST_UNITS = 5  # a shorter text is boilerplate
 _LEAST_UNITS_REPEATED, _FEW_DOCUMENTS = 20, 3  # also a text of fewer than 20 units in more than 3 documents

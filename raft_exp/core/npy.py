@@ -45,8 +45,9 @@ class Column:
 
 
 class ReadFile:
-    """A file that is read at any position, also by several threads. Unlike those of a memory map, the pages that a
-    process reads do not count as its memory.
+    """A file that is read at any position, also by several threads.
+
+    The pages of a memory map count as memory of the process that reads them. Reads of this class do not.
     """
 
     def __init__(self, path: Path) -> None:
@@ -84,7 +85,10 @@ class Rows:
         return self.shape[0]
 
     def __getitem__(self, items: slice | np.ndarray) -> np.ndarray:
-        """Returns the items of a slice, or those with the given numbers, as a new array."""
+        """Returns the items of a slice, or of an array of indices (no negative ones), as a new array.
+
+        Raises IndexError for an index out of range, and EOFError if the file is shorter than its header says.
+        """
         if isinstance(items, slice) and items.step in (None, 1):
             start, stop, _ = items.indices(len(self))
             found = self._empty(max(0, stop - start))

@@ -18,7 +18,8 @@ class HashSample:
     """A sample of exactly `count(n)` of n items: those with the smallest `seeded_bits`.
 
     With the same items, seed and purpose, a smaller sample is a subset of a larger one. The constructor needs 8 bytes
-    per item; the sample then stores the 8 bytes of each item in it. Raises DataError if two items have equal bits.
+    for each of the n items. The object keeps 8 bytes for each item of the sample. Raises DataError if two items have
+    equal bits.
     """
 
     def __init__(self, items: Iterable[str], count: Callable[[int], int], seed: int, purpose: str) -> None:
