@@ -15,7 +15,7 @@ from raft_exp.prompts.quotes import stands_exactly
 
 
 class Audit:
-    """Counts the rows of a stream, by split. Of each row, only a few numbers stay in memory, such as its tokens."""
+    """Counts the rows of a stream, by split. Of each row, only a few numbers stay in memory, such as its length."""
 
     def __init__(self) -> None:
         self._splits: dict[str, _SplitCounts] = {}
@@ -107,9 +107,13 @@ def length_tell(tokens: Sequence[int], has_gold: Sequence[int]) -> LengthTell:
 
 
 def target_figures(row: RenderedRow) -> dict[str, int]:
-    """Returns the counts of one row.
+    """Returns three counts of one row, under keys of `core.audit.RowCounts`.
 
-    These are 1 for a grounded target (else 0), the quotes in the target, and the quotes that the context has verbatim.
+    - `grounded`: 1 for a grounded target, else 0.
+    - `quotes_KIND`: the number of quotes in the target.
+    - `quotes_KIND_verbatim`: the number of these quotes that a passage of the context contains word for word.
+
+    KIND is `ungrounded` or `grounded`, or `closest` for a grounded target whose gold was assigned by similarity.
     """
     texts = [passage.text for passage in row.example.context]
     verbatim = sum(any(stands_exactly(quote, text) for text in texts) for quote in row.quotes)

@@ -48,8 +48,8 @@ class ChatDatasetStage:
 def chat_rows(config: ChatDatasetStage, *, passages: Path, questions: Path, out: Path) -> None:
     """Writes rows.jsonl, audit.json and counts.json.
 
-    Raises DataError for rows that cannot be trained on, and if held-out questions or their gold passages are in the
-    rows (`overlap.check`; with `config.allow_overlap` they may be).
+    Raises DataError for rows that cannot be trained on, and for rows that contain held-out questions or their gold
+    passages (`overlap.check`). `config.allow_overlap` allows the latter.
     """
     file, audit = Path(config.path), Audit()
     sample = subsample((chat.id for chat in _unique(file) if chat.split == "train"), config.max_items, config.seed)

@@ -45,8 +45,9 @@ class DatasetConfig:
     max_items: Positive | None  # largest number of training rows; a smaller set is a subset of a larger one
     path: Runtime[str | None]  # a chat file to train on instead; its content is part of the key
     workers: Runtime[Count]  # processes that render rows
-    # Largest share of the held-out questions that may rest on gold passages of training. None: any share where the
-    # published splits share gold passages (`Corpus.shares_gold`), else `overlap.MOST_GOLD_OVERLAP`.
+    # Largest share of the held-out questions that may share gold passages with training questions, or be training
+    # questions in nearly the same words. None: any share where the published splits share gold passages
+    # (`Corpus.shares_gold`), else `overlap.MOST_GOLD_OVERLAP`.
     max_gold_overlap: KeyedWhenSet[Share | None] = None
     # Exactly this share of the rows without gold learns prompt.refusal; no_gold_target is the target of the others.
     refuse_share: KeyedWhenSet[Share] = 0.0

@@ -42,7 +42,7 @@ class Conflicts:
         A row stays unchanged if it has no gold, or if no false passage is possible.
         """
         for spec in specs:
-            wanted = spec.grounded and spec.question.id in chosen  # a sample "contains" ids outside its items too
+            wanted = spec.grounded and spec.question.id in chosen
             yield (self._planted(spec) or spec) if wanted else spec
 
     def alone(self, specs: Iterable[RowSpec]) -> Iterator[RowSpec]:

@@ -137,7 +137,10 @@ def _with_reply(config: ExamplesStage, row: Example) -> Example:
 
 
 def _short_enough(lengths: Sequence[int], most: int, room: int) -> list[int]:
-    """Returns the indices of the first rows that fit into `room` tokens together: `most` of them, or fewer."""
+    """Returns the indices of the chosen examples: the first n of at most `room` / n tokens each.
+
+    n is the largest possible number up to `most`. Returns [] if no example has at most `room` tokens.
+    """
     for count in range(most, 0, -1):
         places = [place for place, length in enumerate(lengths) if length * count <= room]
         if len(places) >= count:

@@ -1,7 +1,8 @@
-"""The search for the passages of contexts, cut into shards (`spread.tasks`).
+"""The search for the passages of contexts, divided into shards (`spread.tasks`).
 
-A shard searches for its questions, and writes the passages that may stand in their contexts and the counts of rejected
-passages. The join makes the rows as one process does, with a ranker that reads these passages instead of a search.
+A shard has some of the questions. For each of them it searches for passages, and writes the passages that may stand in
+the context and the counts of rejected passages. The join then makes the same rows as a single process, with a ranker
+that reads these passages instead of a search.
 """
 
 from collections import Counter
@@ -76,7 +77,8 @@ def _part(questions: Coming, first: int, last: int) -> Iterator[Question]:
 def found_ranker(shards: Sequence[Path], rejected: Counter[str]) -> Ranker:
     """Returns a ranker of the passages that the shards found. Adds their counts of rejected passages to `rejected`.
 
-    The questions must be ranked in the order of the shards; questions may be left out.
+    The questions must be ranked in the order of the shards; questions may be left out. The ranker raises DataError for
+    a question that no shard has searched.
     """
     rows = chain.from_iterable(read_jsonl(folder / FOUND, FoundPassages) for folder in shards)
 

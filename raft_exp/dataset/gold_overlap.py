@@ -22,7 +22,7 @@ class GoldLinks:
         return [ordinal for ordinal in held_out if not self.training.get(ordinal, frozenset()).isdisjoint(training)]
 
     def linked(self, held_out: Iterable[int]) -> int | None:
-        """Returns a training passage that one of the held-out passages equals or nearly copies; None if none is."""
+        """Returns a training passage that one of the held-out passages equals or nearly copies; else None."""
         return next((min(self.training[ordinal]) for ordinal in held_out if ordinal in self.training), None)
 
 
@@ -49,7 +49,7 @@ class _Texts:
 
 
 def gold_links(passages: Passages, training: Iterable[int], held_out: Iterable[int]) -> GoldLinks:
-    """Compares the gold passages of training with the gold passages of a held-out split."""
+    """Compares the gold passages of training with those of a held-out split. Both are given as ordinals."""
     learned, tested = _Texts(passages, training), _Texts(passages, held_out)
     boilerplate = {words for words in tested.same if _is_boilerplate(words, learned, tested)}
     identical = tested.same.keys() & learned.same.keys()

@@ -19,7 +19,10 @@ _FREQUENT = 100  # a pair of neighbouring units ("what is") in more questions th
 
 
 class TextFinder(Generic[Name]):
-    """An index of texts by their first units. `texts`: (name, units) of each text."""
+    """An index of texts by their first units. `texts`: (name, units) of each text.
+
+    Texts of fewer than `_SHORTEST` units are left out, so they are never found.
+    """
 
     def __init__(self, texts: Iterable[tuple[Name, Sequence[str]]]) -> None:
         self._heads: dict[tuple[str, ...], list[tuple[list[str], Name]]] = defaultdict(list)

@@ -45,8 +45,9 @@ def check_questions(
     """Checks the questions of a study. The paths have the meaning that the stages `dataset` give them.
 
     `given`: the settings of questions from a file; None for other questions. `vectors`: the folder with the vectors of
-    the passages, if the settings `given` need these vectors. Raises DataError if a question has too few
-    distractors, a dataset has no questions, or training contains held-out questions.
+    the passages, if the settings `given` need these vectors. Raises DataError if a data set cannot be built: a question
+    has too few distractors or no published context, a test set has no questions, training contains held-out questions,
+    no question can have a false passage, or a prompt is too long for the model and `allow_cut` is false.
     """
 
     def check(cut: Path, split: Path) -> None:
@@ -162,8 +163,8 @@ def _by_count(demand: RaftStage | TestStage, rows: int) -> RaftStage | TestStage
 def _without_search(demand: Demand) -> Demand:
     """Returns a demand with random distractors in place of a search, if the check has the same outcome.
 
-    The rules for distractors accept passages with as many different texts in any order of the same pool. A search takes
-    seconds for each question of a large collection.
+    The order in which the passages of a pool are ranked does not change how many of them the rules for distractors
+    accept. A random order saves the search, which takes seconds for each question of a large collection.
     """
     if isinstance(demand, TestStage):
         counts = demand.context == "gold_and_distractors" and demand.allow_cut and not demand.conflict

@@ -38,7 +38,10 @@ def question_leaks(
     training: TrainingIndex,
     links: GoldLinks,
 ) -> QuestionLeaks:
-    """Compares a held-out split with training. `others`: the questions of the other held-out splits."""
+    """Compares a held-out split with training.
+
+    `others`: the questions of the other held-out splits, which help to recognise template wordings.
+    """
     candidates, uses, leaks = _candidates(held_out, training, links), WordingUses(), QuestionLeaks()
     same: list[tuple[ComparedQuestion, ComparedQuestion]] = []
     for row, learned in training.read(candidates):

@@ -119,7 +119,10 @@ class RaftRecipe:
         rank: Ranker,
         pool_size: int,
     ) -> DistractorSupply:
-        """Returns the distractors of the questions of the sample."""
+        """Returns the function that selects the distractors of a question of the sample.
+
+        `pool_size`: the number of passages among which `rank` chooses, for error messages.
+        """
         with_gold = self.with_gold(source, split, sample)
         return DistractorSupply(
             distractor_filter,

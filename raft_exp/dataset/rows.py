@@ -194,7 +194,11 @@ class RowBuilder:
         return ShownContext(whole, self._with_gold_as_shown(spec, whole, _with_texts(whole, texts)))
 
     def _renders(self, spec: RowSpec, question: str, whole: Sequence[ContextPassage]) -> list[Render]:
-        """Returns the functions from texts of passages to a prompt, one for each form in which the row is asked."""
+        """Returns functions from the texts of the passages to a prompt. The texts must fit into each of these prompts.
+
+        There is one function for `prompt` and for each of `other_prompts`; if `fits_both` is true, there are two, with
+        and without CoT.
+        """
 
         def render(texts: Sequence[str], prompt: PromptConfig, cot: bool) -> Messages:
             context = None if spec.context is None else _with_texts(whole, texts)

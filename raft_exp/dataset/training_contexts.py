@@ -77,7 +77,8 @@ def _ranker(
 ) -> Ranker:
     everything = np.arange(len(rankers.distractor_filter.passages))
     rank = rankers.ranker(retriever.name, None, everything, coming)
-    return rankings.with_rest(rank) if rankings else rank  # the first may hold too few passages of this split
+    # `split_filter` drops passages of other splits: fewer than k of the reranked passages may remain
+    return rankings.with_rest(rank) if rankings else rank
 
 
 def specs(

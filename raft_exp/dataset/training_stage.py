@@ -64,7 +64,10 @@ class ClosedBookStage:
 
 
 class _Training:
-    """The inputs of a raft training set, checked. `found`: the folders of the shards of its search, if it is spread."""
+    """The inputs of a raft training set. `found`: the folders of the shards of its search, if the search is spread.
+
+    Raises DataError for a leak (`check_overlap`), and if `dataset.cot` needs reasoning that the targets do not have.
+    """
 
     def __init__(
         self,
@@ -264,7 +267,10 @@ def training_rankers(
 
 
 def _check_reasons(targets: Path, setting: str, remedy: str) -> None:
-    """Raises DataError if no target has reasoning. `setting`: what requires it; `remedy`: how to do without it."""
+    """Raises DataError if no target has reasoning.
+
+    `setting`: the setting that requires reasoning. `remedy`: the change of settings that makes reasoning unnecessary.
+    """
     if not any(target.reason for target in read_jsonl(targets / "targets.jsonl", Target)):
         raise DataError(f"{setting}, but the teacher wrote no reasoning; use teacher=extractive or {remedy}")
 

@@ -15,7 +15,7 @@ from raft_exp.dataset.rows import RenderedRow, RowFormat, RowSpec
 
 VERSION = 4  # of the stages that write training and test sets
 
-Watch = Callable[[Iterable[RenderedRow]], Iterable[RenderedRow]]
+Watch = Callable[[Iterable[RenderedRow]], Iterable[RenderedRow]]  # passes rows on; may count or leave out rows
 
 
 def sampled(source: QuestionTargets, split: str, sample: HashSample) -> Iterator[Question]:
@@ -33,10 +33,11 @@ def write_rows(
     watch: Watch = iter,
     **more: object,
 ) -> None:
-    """Renders the rows and writes them one by one.
+    """Renders the rows one by one, and writes rows.jsonl, audit.json and counts.json into `out`.
 
-    `watch`: a function that passes the rows on and may count them. `more`: further entries of audit.json; a function in
-    it is called at the end, when all rows are counted.
+    `total`: the expected number of rows, for the progress bar. `workers`: the number of processes (0 or 1: only this
+    one). `watch`: a function that passes the rows on, and may count rows or leave rows out. `more`: further entries of
+    audit.json; a function in it is called at the end, when all rows are counted.
     """
     audit = Audit()
     rendered = audit.watch(watch(rows.render_rows(row_format, passages, specs, workers)))
