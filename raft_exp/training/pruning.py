@@ -1,7 +1,8 @@
 """Pruning in a hyperparameter search: a training ends if its validation loss is above the median of earlier trials.
 
-Optuna's MedianPruner compares the lowest loss so far of a trial with the median loss of the completed trials at the same
+Optuna's MedianPruner compares the trial's lowest loss so far with the median loss of the completed trials at the same
 step. It prunes no trial before five trials are completed.
+
 The search and the training may run in different processes or on different machines. The environment variable
 RAFT_EXP_TRIAL names a file that describes the trial; without the variable there is no pruning.
 """
