@@ -164,7 +164,8 @@ def number(sentence: str, question: str, asked: Kind) -> str:
     """Returns a number that the sentence contains and the question does not; "" if there is none.
 
     `asked`: kind of the question. For "number" the result includes the unit, for "count" the result is a bare number,
-    and for "often" the result is a frequency ("twice a year").
+    and for "often" the result is the first frequency ("twice a year"). A number with a unit is preferred. Returns "no"
+    for a sentence without such a number that denies a word of the question ("no survivors").
     """
     if asked == "often":
         often = _OFTEN.search(sentence)
@@ -207,7 +208,10 @@ def place(sentence: str, fresh: Sequence[str]) -> str:
 
 
 def agent(sentence: str, question: str) -> str:
-    """Returns the agent X of a passive sentence ("was written by X"); "" if there is none or the question has X."""
+    """Returns the agent X of a passive sentence ("was written by X").
+
+    Returns "" if there is none, or if the question contains X or the word "by".
+    """
     match = _AGENT.search(sentence)
     if not match or match[1].lower() in question.lower() or re.search(r"\bby\b", question):
         return ""

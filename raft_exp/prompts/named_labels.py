@@ -37,7 +37,7 @@ _NEGATED = (
 
 
 def named(text: str, labels: Sequence[str], marked: bool) -> str:
-    """Returns the label that a text names; "" if the text names no label, or hedges ("yes or no").
+    """Returns the label that a text names, in lower case; "" if the text names no label, or hedges ("yes or no").
 
     `marked`: whether the text follows an answer marker; then only the first line of the text is read.
     """

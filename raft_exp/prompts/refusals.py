@@ -2,8 +2,8 @@
 
 A reply is split into sentences, and these are split at words such as "but" and "so". A reply declines in two cases. It
 begins with the study's own sentence (`prompt.refusal`) or with a pattern of `refusal_patterns`, and no answer follows.
-Or it describes the passages and then ends with a refusal such as "I cannot answer". "No" alone is an answer, and a
-title ("No Country for Old Men") is an answer too. The reference answer is never used.
+Or it begins with a longer text, such as a summary of the passages, and ends with a refusal such as "I cannot answer".
+"No" alone is an answer, and a title ("No Country for Old Men") is an answer too. The reference answer is never used.
 """
 
 import re

@@ -84,7 +84,12 @@ _LONGEST = 300  # maximum number of words of a sentence
 
 
 def is_sentence(text: str, question: str = "") -> bool:
-    """Whether a text is a sentence, not a bare answer: it has a verb and (if given) words of `question`."""
+    """Returns whether a text is a sentence, not a bare answer.
+
+    A sentence has a verb and ends with a full stop. A word of `question`, or a pronoun at the start, can replace the
+    full stop. A text of one or two words is no sentence; a text of more than `_LONGEST` words is one. Returns False
+    for questions such as "why ...?", because a whole sentence can be their answer.
+    """
     words = text.split()
     if not 2 < len(words) <= _LONGEST:
         return len(words) > _LONGEST

@@ -27,8 +27,9 @@ def visible(raw: str) -> str:
 def without_thinking(raw: str) -> str:
     """Removes the thinking of a model, for example `<think> ... </think>`.
 
-    Without an end tag, the thinking extends to the end of the reply. Without a start tag, the chat template has begun
-    the thinking: all text before the end tag is removed.
+    Without an end tag, the thinking extends to the end of the reply, except for the tags in `_MAY_STAY_OPEN`. Without a
+    start tag, the chat template has begun the thinking: all text before the end tag is removed. A reply in channels
+    (gpt-oss) is cut to the text of its last channel if this is `final`, else to the text before its first channel.
     """
     channels = list(_CHANNEL.finditer(raw))
     if channels:
