@@ -1,6 +1,7 @@
 """Files that ship with the package. `asset:NAME` names one of them.
 
-They are embedded models, a sample of real questions, and general_text.txt: a text that was written for this project.
+They are embedded models, a sample of real questions, a list of PubMed ids, and general_text.txt: a text that was
+written for this project.
 """
 
 from pathlib import Path
