@@ -20,7 +20,7 @@ class AnswerRow(TypedDict):
     prompt_tokens: int
     new_tokens: int
     filtered: NotRequired[Literal[True]]  # absent where false, so that engines without a filter write the same bytes
-    log_probability: NotRequired[float]  # absent where it is not known
+    log_probability: NotRequired[float]  # mean over the tokens of the reply; absent if unknown
 
 
 def row_of(answer: Answer) -> AnswerRow:
@@ -66,7 +66,10 @@ def write_counts(out: Path, answers: Sequence[Answer], more: Mapping[str, int]) 
 
 
 def examples_shown(counts: Sequence[int]) -> dict[str, int]:
-    """Returns the number of worked examples in all prompts together, and the most and fewest in one prompt."""
+    """Returns the number of worked examples in all prompts together, and the most and fewest in one prompt.
+
+    `counts`: the number of worked examples in each prompt. Raises ValueError if there are no prompts.
+    """
     return {"examples": sum(counts), "most_examples": max(counts), "fewest_examples": min(counts)}
 
 

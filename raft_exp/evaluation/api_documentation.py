@@ -43,7 +43,7 @@ class ApiDocumentation:
         """Grades the API call in a reply to a question.
 
         `prediction`: the text after the answer marker. `answered`: the answer found in the reply, with or without a
-        marker.
+        marker. Raises KeyError for a training question.
         """
         asked = self._asked[question_id]
         strict, by_domain = self._rules[asked.hub]

@@ -19,7 +19,7 @@ from raft_exp.retrieval import Distractors, Shares, check_shares
 
 
 def _no_mere_name(value: object) -> object:
-    """Raises ValueError for the name of a judge without its settings, which a file of conf/ may hold by mistake."""
+    """Returns `value`. Raises ValueError for a text, because the name of a judge does not load the judge's settings."""
     if isinstance(value, str):
         raise ValueError(
             f"evaluation.judge: got {value!r}, a name without settings; on the command line use "
@@ -64,7 +64,7 @@ class EvaluationConfig:
     transfer: KeyedWhenSet[Annotated[dict[str, TransferConfig], BeforeValidator(lambda value: value or {})]] = field(
         default_factory=dict
     )
-    transfer_items: KeyedWhenSet[Positive | None] = None  # largest number of questions of each; null: as in its study
+    transfer_items: KeyedWhenSet[Positive | None] = None  # largest number of questions per corpus; null: max_items
     kl: KeyedWhenSet[bool] = False  # measures KL(base || arm) on a general text, for arms with weights of their own
     conflict: KeyedWhenSet[bool] = False  # a false passage replaces a distractor; questions without one are left out
     # a language model that judges the replies; null: none

@@ -33,7 +33,7 @@ def windows(tokenizer: "PreTrainedTokenizerBase", text: str, length: int = WINDO
 
 
 def batches(cut: Sequence[list[int]]) -> Iterator[torch.Tensor]:
-    """Yields the windows `cut` as tensors [batch, length] of about 512 tokens. A batch has windows of one length."""
+    """Yields the windows `cut` as tensors [batch, length] of at most 512 tokens. A batch has windows of one length."""
     for length, group in groupby(cut, len):
         same = list(group)
         size = max(1, _TOGETHER // length)

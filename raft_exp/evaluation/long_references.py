@@ -5,28 +5,29 @@ from statistics import median
 
 from raft_exp.core.words import count
 
-MOST = 10  # words of a reference, in the median, that exact match suits
+MOST = 10  # largest median length of references, in words, for which exact match is a suitable metric
 # Metrics that are 0 unless a reply has all words of a reference in their order.
 WHOLE = ("exact_match", "exact_match_lenient", "answer_in_reply", "best_subspan_em")
 
 
 def typical_words(references: Iterable[Sequence[str]]) -> float:
-    """Returns the median of the words of the shortest reference of each question; 0 without questions.
+    """Returns the median length of the shortest references, in words; 0 without questions.
 
-    `references`: the reference answers of each question.
+    `references`: the reference answers of each question. Only the shortest reference of a question counts.
     """
     return median([min(map(count, answers)) for answers in references if answers] or [0])
 
 
 def are_long(words: float) -> bool:
-    """Returns whether exact match does not suit references of so many words, in the median."""
+    """Returns whether references with a median length of `words` words are too long for exact match."""
     return words > MOST
 
 
 def remark(metric: str, words: float, judged: bool) -> str:
-    """Returns one line that names the problem and what helps; "" if the metric suits the references.
+    """Returns a one-line warning with a remedy; "" if the metric suits the references.
 
-    `metric`: the primary metric. `words`: of the references, in the median. `judged`: whether the study has a judge.
+    `metric`: the primary metric. `words`: median length of the references, in words. `judged`: whether the study has a
+    judge.
     """
     if metric not in WHOLE or not are_long(words):
         return ""

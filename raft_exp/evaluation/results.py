@@ -24,7 +24,7 @@ class Figure(TypedDict):
 
 
 class CountedFigure(Figure):
-    """A figure with `n`, the number of quotes or replies that it is computed from."""
+    """A figure with `n`, the number of cases (questions, replies, quotes, claims ...) that it is computed from."""
 
     n: int
 

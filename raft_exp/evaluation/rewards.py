@@ -42,10 +42,11 @@ def quotes_gold(prompts: Sequence[Text], completions: Sequence[Text], **columns:
 
 
 def refusal_right(prompts: Sequence[Text], completions: Sequence[Text], **columns: Sequence[Any]) -> list[float | None]:
-    """Returns for each reply 1 if it answers a prompt with all gold passages, or declines one without gold; else 0.
+    """Returns for each reply 1 if it declines to answer exactly when the prompt has no gold passage; else 0.
 
-    The value is None if the prompt shows only some of the gold passages or no passages, or if the data set names no
-    gold passages of the question. The report's shares of abstentions leave out the same replies.
+    With all gold passages in the prompt, every reply that does not decline has the value 1, even an empty or wrong
+    reply. The value is None if the prompt shows only some of the gold passages or no passages, or if the data set names
+    no gold passages of the question. The report's shares of abstentions leave out the same replies.
     """
     del prompts
     return [_declines_rightly(reply) for reply in _graded(completions, columns)]

@@ -119,7 +119,7 @@ def _figures(arms: Mapping[str, Summary], metric: str) -> dict[str, CountedFigur
 
 
 def _link_files(source: Path, out: Path) -> None:
-    """Puts the files of the folder `source` into `out`: as hard links if the file system allows, else as copies."""
+    """Puts all files of `source` except manifest.json into `out`: as hard links, or as copies where links fail."""
     for file in sorted(path for path in source.rglob("*") if path.is_file() and path.name != "manifest.json"):
         place = out / file.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,7 @@ def choose(
     tried = [_candidate(name, value, figures[name]) for name, value in values.items()]
     for name, tie_break in (ties or {}).items():
         tried[list(values).index(name)]["tie_break"] = tie_break
-    # the first of equal ones
+    # max returns the first of equal candidates
     best = max(tried, key=lambda candidate: (round(candidate["mean"], 9), round(candidate.get("tie_break", 0.0), 9)))
     edges: dict[str, Literal["lowest", "highest"]] = {tried[-1]["name"]: "highest", tried[0]["name"]: "lowest"}
     return {

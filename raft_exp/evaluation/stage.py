@@ -61,7 +61,7 @@ def compute_shard(
     examples: Path | None = None,
     chosen: Path | None = None,
 ) -> None:
-    """Writes answers.jsonl and timings.json of the shard's questions. A batch of the engine is never cut."""
+    """Writes answers.jsonl and timings.json of the shard's questions. A shard has whole batches of the engine."""
     began = time.perf_counter()
     config, examples = _with_choice(config, examples, chosen)
     requests = [request for request, _ in _requests(config, test, examples)]
@@ -81,7 +81,7 @@ def join_shards(
     examples: Path | None = None,
     chosen: Path | None = None,
 ) -> None:
-    """Writes the files of `evaluate` from the answers of all shards. timings.json has the seconds of all shards."""
+    """Writes the files of `evaluate` from the answers of all shards. timings.json has the sum of their seconds."""
     write_answers(out, (answer for folder in shards for answer in read_answers(folder).values()))
     evaluate(config, test=test, out=out, adapter=adapter, examples=examples, chosen=chosen)  # generates no answer
     timings = [json.loads((folder / TIMINGS).read_text(encoding="utf-8")) for folder in shards]
@@ -89,7 +89,7 @@ def join_shards(
 
 
 def _can_be_sharded(config: EvaluateStage) -> bool:
-    """Whether several processes may answer. A server is asked by one process, because its limits count one process."""
+    """Whether several processes may answer: not with a server, because one process applies the limits on requests."""
     return config.engine.name != "openai"
 
 

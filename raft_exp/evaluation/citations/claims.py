@@ -55,7 +55,10 @@ class ReplySettings:
 
 
 def claims_of(raw: str, question: str, context: Sequence[ContextPassage], settings: ReplySettings) -> list[Claim]:
-    """Returns the claims of a reply in their order, those of the answer last. `context`: the passages of the prompt."""
+    """Returns the claims of a reply in their order, those of the answer last; [] for a reply that declines to answer.
+
+    `context`: the passages of the prompt.
+    """
     shown = without_thinking(raw)
     reply = parse(shown, settings.reply_format)
     answered = reply.prediction or lenient.said(shown, question).text
@@ -82,7 +85,7 @@ def _pieces(reply: ParsedReply) -> tuple[list[str], list[tuple[str, int]]]:
     text = first
     for piece in others:
         quote, closed, after = piece.partition(END_QUOTE)
-        if not closed:  # without an end marker it is no quote: the text before it goes on
+        if not closed:  # a piece without an end marker is no quote: it continues the text
             text += f"\n{piece}"
             continue
         claims |= dict.fromkeys(_sentences(text, last_quote, quote))
@@ -122,7 +125,7 @@ def _union(places: Iterator[list[int]] | list[list[int]]) -> tuple[int, ...]:
 
 
 def _ends(text: str) -> bool:
-    """Whether a text ends with a full stop, aside from closing marks."""
+    """Whether a text ends with a mark that ends a sentence (. ! ? ...), aside from closing quotes and brackets."""
     return text.rstrip(_CLOSING)[-1:] in tuple(_STOPS)
 
 
@@ -144,5 +147,5 @@ def _has_words(text: str) -> bool:
 
 
 def _one_spaced(sentence: str) -> str:
-    """Returns a sentence with single spaces, without the full stop of the sentence before it."""
+    """Returns a sentence with single spaces, without punctuation at its start, which ends the sentence before it."""
     return " ".join(sentence.split()).lstrip(_STOPS + ",;:) ")

@@ -11,7 +11,7 @@ from raft_exp.evaluation.results import CitationFigures, ClaimRow, CountedFigure
 
 
 def invented_quotes(rows: Iterable[Prediction]) -> CountedFigure | None:
-    """Returns the share of the quotes in the replies that no passage of the prompt contains; None without quotes."""
+    """Returns the share of quotes that occur in no passage of the prompt; None if the replies have no quotes."""
     return share([(sum(not quote["verbatim"] for quote in row["quotes"]), len(row["quotes"])) for row in rows])
 
 
@@ -29,7 +29,7 @@ def citation_figures(replies: Iterable[Iterable[ClaimRow]]) -> CitationFigures:
 
 
 def figures_of(recall: CountedFigure | None, precision: CountedFigure | None) -> CitationFigures:
-    """Returns the figures that have cases."""
+    """Returns the two figures as a dict, which leaves out a figure of None."""
     figures: CitationFigures = {}
     if recall:
         figures["recall"] = recall
@@ -39,6 +39,6 @@ def figures_of(recall: CountedFigure | None, precision: CountedFigure | None) ->
 
 
 def share(parts: list[tuple[int, int]]) -> CountedFigure | None:
-    """Returns the share of hits among all cases. `parts`: (hits, cases) of each reply. None without cases."""
+    """Returns the share of hits among all cases. `parts`: (hits, cases) of each reply. Returns None without cases."""
     cases = sum(number for _, number in parts)
     return {**statistics.clustered(parts).as_figure(), "n": cases} if cases else None

@@ -1,4 +1,4 @@
-"""Recall and precision of citations by a judge, from the claims that it finds in a reply (its task `supported`).
+"""Recall and precision of citations, from the claims that a judge finds in a reply (the judge's task `supported`).
 
 The judge words the claims itself, so no claim has a place among the quotes of the reply. Therefore each claim cites all
 passages that the reply quotes word for word.

@@ -1,4 +1,4 @@
-"""A language model judges the replies of the arms: a figure beside the metrics, with an error of its own.
+"""A language model judges the replies of the arms. Its figures stand beside the metrics, and contain its errors.
 
 The judge sees a question, one reply (or two), and what its task needs: the reference, or the passages of the prompt. It
 never sees the name of an arm. Its replies are JSON objects that `gate.py` checks. A reply that cannot be used gives a

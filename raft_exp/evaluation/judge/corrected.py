@@ -1,4 +1,4 @@
-"""Figures of a judge that labels correct, and the judge's agreement with the labels."""
+"""A judge's figures after their correction by labels of people, and the judge's agreement with the labels."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def labelled_tasks(
 
 
 def corrected(tasks: Iterable[LabelledTask], reference: str, seed: int) -> Corrected:
-    """Returns the corrected figures of each arm in each task, and the differences of the reference arm and the others.
+    """Returns the corrected figures of each arm in each task, and the reference arm minus each other arm.
 
     Figures with fewer than `FEWEST_LABELS` labels are not computed; their numbers of labels are in `too_few`.
     """

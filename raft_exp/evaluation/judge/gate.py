@@ -113,7 +113,7 @@ def _fields(entry: LedgerEntry, names: Sequence[str]) -> dict[str, object] | Rej
 
 
 def _parsed(text: str) -> object:
-    """Returns the JSON value of a text; _NO_JSON if it is none, or has a field twice."""
+    """Returns the JSON value of a text; _NO_JSON if the text is not JSON, or an object in it has a field twice."""
     fenced = _FENCE.fullmatch(text.strip())
     try:
         return json.loads(fenced[1] if fenced else text, object_pairs_hook=_unique)
@@ -122,7 +122,7 @@ def _parsed(text: str) -> object:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Raises ValueError for an object that has a field twice: it would have two verdicts."""
+    """Returns the fields of a JSON object. Raises ValueError for a field that occurs twice, such as two verdicts."""
     if len({name for name, _ in pairs}) < len(pairs):
         raise ValueError("a field occurs twice")
     return dict(pairs)

@@ -63,7 +63,7 @@ def read_labels(path: Path, tasks: Mapping[str, bool]) -> list[Label]:
 
 
 def usable_labels(path: Path, tasks: Mapping[str, bool]) -> list[Label]:
-    """Returns the labels of a file, of which there must be at least one. Raises the errors of `read_labels`."""
+    """Returns the labels of a file. Raises DataError for a file without a label, and the errors of `read_labels`."""
     labels = read_labels(path, tasks)
     if not labels:
         raise DataError(f"{path}: no row has a label; fill in the column label, or remove {SETTING}")

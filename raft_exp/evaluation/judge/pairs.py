@@ -51,7 +51,7 @@ class PairJudging:
         return 2 * sum(_needs_judge(*pair) for pair in self.pairs)
 
     def items(self) -> Iterator[Pair]:
-        """Yields, in both orders, each pair that needs a judge. The order that is first does not reveal the arms."""
+        """Yields each pair that needs a judge in both orders. A hash of the question id decides which is first."""
         for a, b in self.pairs:
             if _needs_judge(a, b):
                 first = bool(seeded_bits(0, "judge", a.id) & 1)
@@ -102,7 +102,7 @@ def _needs_judge(a: JudgedReply, b: JudgedReply) -> bool:
 
 
 def _without_judge(a: JudgedReply, b: JudgedReply) -> PairJudgement:
-    """Returns the row of a pair that needs no judge: two equal replies, or one empty reply."""
+    """Returns the row of a pair that needs no judge: equal replies (value 0.5), or one empty reply, which loses."""
     words = "The replies are equal." if a.reply == b.reply else "One of the replies is empty."
     value = 0.5 + 0.5 * (bool(a.reply) - bool(b.reply))
     return {"id": a.id, "value": value, "words": [words, words], "winners": []}

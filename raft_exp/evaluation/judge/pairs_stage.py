@@ -30,7 +30,8 @@ def judge_pairs(
     """Writes pairs.jsonl (`rows.PairJudgement`), judge.json and counts.json.
 
     `test`: folder of the test rows. `answers_a`, `answers_b`: folders of the stages `evaluate` of the two arms. Raises
-    BudgetError and ServerError, after which a repeated run requests only the missing replies.
+    BudgetError if the budget of the judge is used up, and ServerError if its server gives no usable reply. A repeated
+    run then requests only the missing replies.
     """
     from raft_exp.tasks.backends import LazyEngine
     from raft_exp.tasks.model import cleaner, identity

@@ -31,7 +31,7 @@ class JudgedReply:
     references: list[str]  # the answers of the data set
     explanation: str  # its long answer; "" for none
     passages: list[Passage]  # of the arm's prompt; [] for an arm without passages
-    gold_shown: bool  # the passages hold the answer
+    gold_shown: bool  # the test row has all gold passages, also where the arm's prompt shows no passages
     reply: str  # reasons and answer; quotes in quotation marks; "" for an empty reply
     answer: str  # the answer alone
     declines: bool  # the reply declines to answer

@@ -53,6 +53,6 @@ def read_judgements(folder: Path) -> Iterator[Judgement]:
 
 
 def read_pairs(folder: Path) -> Iterator[PairJudgement]:
-    """Yields the judgements of two arms. `folder`: result of a stage `judge_pairs`. Raises DataError as above."""
+    """Yields the judgements of two arms. `folder`: result of a stage `judge_pairs`. Raises DataError if damaged."""
     rows: Iterator[Any] = read_rows(folder / PAIRS)
     yield from rows

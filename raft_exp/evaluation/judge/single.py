@@ -21,7 +21,7 @@ _SPLIT = "test"
 
 @dataclass
 class ReplyJudging:
-    """The `TaskJob` that judges replies in one task. `name_of_task`: the name of its setting."""
+    """The `TaskJob` that judges replies in one task. `name_of_task`: key of the task in `evaluation.judge.tasks`."""
 
     name_of_task: str
     task: JudgeTask

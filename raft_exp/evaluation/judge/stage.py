@@ -58,7 +58,8 @@ def judge(config: JudgeStage, *, test: Path, questions: Path, answers: Path, out
     """Writes judgements.jsonl (`rows.Judgement`), judge.json (`JudgeSummary`) and counts.json.
 
     `test`: folder of the arm's test rows. `answers`: folder of its stage `evaluate`. The judge's replies are stored in
-    its ledger, so that a killed run requests only the missing ones. Raises BudgetError and ServerError.
+    its ledger, so that a repeated run requests only the missing ones. Raises BudgetError if the budget of the judge is
+    used up, and ServerError if its server gives no usable reply.
     """
     from raft_exp.tasks.backends import LazyEngine
     from raft_exp.tasks.model import cleaner, identity

@@ -26,7 +26,7 @@ def api_call_lenient(row: Graded) -> float:
 def api_domain(row: Graded) -> float:
     """The functionality accuracy of APIBench's authors: 1 if the call matches an API of the question's domain.
 
-    Any API of the domain is right, and so is an invented name that begins with the name of such an API. Published
+    Any API of the domain is right, and so is an invented name that contains the name of such an API. Published
     figures on APIBench use this rule.
     """
     return float(row.api is not None and row.api.domain == "right")

@@ -39,7 +39,7 @@ class Comparison(Protocol):
         """Returns the number of words of a text."""
 
     def tokens(self, text: str) -> list[str] | None:
-        """Returns the tokens for ROUGE-L; None if rouge-score must use its own tokenizer."""
+        """Returns the tokens for ROUGE; None if rouge-score must use its own tokenizer."""
 
 
 @dataclass(frozen=True)

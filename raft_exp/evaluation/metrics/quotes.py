@@ -23,7 +23,11 @@ def joint_em(row: Graded) -> float:
 
 
 def joint_f1(row: Graded) -> float:
-    """F1 of a joint precision and a joint recall. Each is the product of the answer's value and the facts' value."""
+    """F1 of a joint precision and a joint recall; the maximum over the answers.
+
+    The joint precision is the precision of the answer's tokens times the precision of the quoted sentences. The joint
+    recall is the product of the two recalls.
+    """
     predicted, (precision, recall) = row.normalize(row.prediction), _supported(row)
     overlaps = (answered(predicted, row.normalize(answer), row.normalize.never_partly_right) for answer in row.answers)
     return max(harmonic(of_answer[0] * precision, of_answer[1] * recall) for of_answer in overlaps)

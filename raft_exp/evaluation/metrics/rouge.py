@@ -23,7 +23,7 @@ def rouge_1(row: Graded) -> float:
 
 
 def rouge_2(row: Graded) -> float:
-    """F1 of the pairs of adjacent words that a text has in common with its reference; the maximum over them."""
+    """F1 of the word bigrams that a text has in common with its reference; the maximum over the references."""
     return _best(row, 1)
 
 

@@ -46,7 +46,10 @@ def behaviour(arm: ScoredArm, examples: Sequence[Example], gold_unknown: frozens
 
 
 def _api_calls(calls: Iterable[PredictedApi]) -> dict[str, Parts]:
-    """Returns the shares of calls that are not right, by their class, and of hallucinations by the authors' rule."""
+    """Returns (hits, cases) of each class of calls that are not right (`evaluation.api_strict`).
+
+    `api_hallucination` is for hallucinations by the rule of APIBench's authors (`evaluation.api_domain`).
+    """
     graded = list(calls)
     classes = ("same_domain", "other_api", "invented", "unparsed")
     shares: dict[str, Parts] = {f"api_{name}": [(call["call"] == name, 1) for call in graded] for name in classes}

@@ -17,11 +17,11 @@ Slices = dict[str, dict[str, list[int]]]  # slice -> value -> indices of its que
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """How a test question relates to the training data. A field is None if this is unknown or no arm was trained."""
+    """How a test question relates to the training data. None: unknown, or no arm was trained."""
 
     names_gold: bool  # the data set names gold passages of the question
-    answer_seen: bool | None = None  # a training question has one of its answers
-    document_seen: bool | None = None  # a training question has gold passages in one of its gold documents
+    answer_seen: bool | None = None  # a training question has an answer of this question
+    document_seen: bool | None = None  # a document has gold passages of this question and of a training question
 
 
 def training_facts(

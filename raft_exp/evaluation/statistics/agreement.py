@@ -13,7 +13,7 @@ _MORE = 2.0  # questions that are added for the interval, as in `judged`
 
 
 def kappa(questions: Sequence[Sequence[Pair]], random: np.random.Generator) -> Estimate | None:
-    """Returns Cohen's kappa of judgements and labels with its 95% interval; None if all of them are equal.
+    """Returns Cohen's kappa of judgements and labels with its 95% interval; None if all are equal, or there are none.
 
     1 is perfect agreement, 0 that of chance. `questions`: for each labelled question, the pairs of its replies (of
     several arms). Questions are the sampling units of the interval, which comes from the Bayesian bootstrap.

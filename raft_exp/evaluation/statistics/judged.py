@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from raft_exp.evaluation.statistics.intervals import Estimate
 from raft_exp.evaluation.statistics.resampling import RESAMPLES, middle, rounded
 
-FEWEST_LABELS = 20  # of an arm; the simulations show that the intervals hold the truth from this number on
+FEWEST_LABELS = 20  # of an arm; in the simulations the intervals reach their nominal coverage from this number on
 _MORE = 2.0  # labels that are added for the interval; half as many judgements are added to all questions
 _NEXT_TO_NOTHING = 1e-6  # labels added for the value; they matter only if all labelled replies have one judgement
 
@@ -126,7 +126,7 @@ def _moved(rows: Array, weights: Array, number: int, means: Array) -> Array:
     judged, label = rows[:, number], rows[:, rows.shape[1] // 2 + number]
     mean, mean_label = weights @ judged, weights @ label
     covariance = weights @ (judged * label) - mean * mean_label
-    slope = np.clip(covariance / (weights @ judged**2 - mean**2), -1, 1)  # any slope gives a right mean
+    slope = np.clip(covariance / (weights @ judged**2 - mean**2), -1, 1)  # with any slope the estimate is consistent
     return np.asarray(np.clip(mean_label + slope * (means[:, number] - mean), 0, 1), dtype=np.float64)
 
 
