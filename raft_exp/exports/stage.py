@@ -70,8 +70,8 @@ def export(
     """Writes counts.json and the folder exports/, with a table for each dataset and format and a folder for each tool.
 
     `datasets` and `tests`: name -> folder of the training or test set. `questions`: folder of the stage `questions`; if
-    it is None, no dataset is written as a table. Raises DataError if a table leaves out all training rows of a dataset, or
-    if a tool of `config.trainers` would train on other token ids than the study.
+    it is None, no dataset is written as a table. Raises DataError if a table leaves out all training rows of a dataset,
+    or if a tool of `config.trainers` would train on other token ids than the study.
     """
     folders = {**(datasets or {}), **(tests or {})}
     audits = {name: _audit(folder) for name, folder in folders.items()}
