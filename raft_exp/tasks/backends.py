@@ -122,7 +122,10 @@ class LazyEngine:
         self._loaded: Engine | None = None
 
     def of(self, local: LocalModel) -> "Engine":
-        """Returns the engine of the model, which must be the same for all calls. Raises ModelError."""
+        """Returns the engine of the model `local`, which must be the same in all calls.
+
+        Raises ModelError if the model cannot be loaded.
+        """
         from raft_exp import engines
 
         if self._loaded is None:

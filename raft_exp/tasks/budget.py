@@ -37,7 +37,10 @@ class Budget:
 
     @classmethod
     def of(cls, model: TaskModel) -> "Budget":
-        """Returns the budget of a group of settings and its ledger in this process, with the limits of `model`."""
+        """Returns the budget of `model` in this process, with its limits.
+
+        All jobs with the same group of settings and the same ledger share one budget.
+        """
         budget = _budgets.setdefault((model.group, str(Path(model.ledger).absolute())), cls(model.group))
         budget.paid, budget.max_requests = isinstance(model, ServerModel), model.max_requests
         limits = (model.prices, model.max_cost) if isinstance(model, ServerModel) else (None, None)
@@ -58,7 +61,7 @@ class Budget:
         return self.cost + (in_flight + 1) * each <= self.max_cost
 
     def requests_left(self) -> int | None:
-        """Returns the number of attempts that may still be sent; None for no limit."""
+        """Returns the number of attempts that the next pass may send; None for no limit."""
         return None if self.max_requests is None else self.max_requests - self.requests
 
     def ended(self, sent: int) -> None:

@@ -4,8 +4,8 @@
                                     "prompt_tokens": ..., "new_tokens": ..., "seconds": ..., "cost": ...}
     store/ledger/<model>.claims    empty; one byte of it is locked for each request in flight
 
-All studies share the ledger. A reply is appended under a lock as soon as it arrives, and is flushed to the disk before
-it counts as done.
+All studies share the ledger. A reply is appended under a lock as soon as it arrives. The runner flushes the file to the
+disk (`sync`) after each group of replies.
 
 A claim is a file lock of the operating system on one request. A lock ends with the process that holds it. So two runs
 at the same time pay for a request only once, and no run waits for a run that was killed.

@@ -233,7 +233,7 @@ class TaskRunner(Generic[Item, Outcome]):
         self._settled(self._done(name))
 
     def _take(self, group: list[tuple[str, ServerReply]]) -> None:
-        """Flushes the ledger to the disk, then counts a group of replies in the display."""
+        """Flushes the ledger to the disk, then adds the tokens and the cost of a group of replies to the display."""
         self._ledger.sync()
         self._display.tokens += sum(reply.prompt_tokens + reply.new_tokens for _, reply in group)
         self._display.cost = self._budget.cost if self._budget.prices else None

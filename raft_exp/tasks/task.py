@@ -27,7 +27,7 @@ class Task:
     version: Positive  # a higher number requests all replies again
     system: str  # template of the system message; "" for none
     prompt: str  # template of the user message
-    again: str  # template added to the prompt after an unusable reply; {{ reason }} is the gate's message
+    again: str  # template added to the prompt after an unusable reply; {{ reason }} says why it is unusable
     temperature: Annotated[float, Field(ge=0, le=2)] | None  # null: the server's default
     top_p: Share | None
     max_new_tokens: Positive
@@ -85,7 +85,7 @@ class Prompts:
         return [{"role": "system", "content": system.strip()}, prompt] if system.strip() else [prompt]
 
     def _safe(self, value: object) -> object:
-        """Returns a value of the template with its texts cleaned: of a text, or of a list of texts."""
+        """Returns a value of the template. Texts and lists of texts are cleaned; other values stay unchanged."""
         if isinstance(value, str):
             return self._clean(value) if value else value
         return [self._safe(one) for one in value] if isinstance(value, list | tuple) else value
