@@ -41,7 +41,7 @@ def with_arm_files(values: Mapping[str, object], folders: Sequence[Path]) -> dic
 
 
 def _resolved(arms: Mapping[str, object], values: Mapping[str, object]) -> dict[str, object]:
-    """Returns the settings of arms, which may refer to values of the study: ${dataset.cot}."""
+    """Returns the settings of arms. References to settings of the study (${dataset.cot}) are replaced by values."""
     study = OmegaConf.create({**values, "arms": arms})
     resolved = OmegaConf.to_container(study.arms, resolve=True)
     assert isinstance(resolved, dict)

@@ -72,8 +72,9 @@ def _has_gpu() -> bool:
 def claimed(wanted: int | None, within_job: bool = False) -> Iterator[dict[str, str]]:
     """Waits until `wanted` GPUs (None: all) are free, and locks them inside the `with` block.
 
-    Yields the environment variables for the process that uses these GPUs; {} if no lock is needed. `within_job`:
-    whether several processes of one SLURM job share its GPUs, so that locks are needed there too.
+    Yields the environment variables for the process that uses these GPUs. Locks nothing and yields {} if no GPU
+    is needed or visible, if fewer than `wanted` are visible, if GPUs are shared, or under SLURM. `within_job`: whether
+    several processes of one SLURM job share its GPUs, so that locks are needed there too.
     """
     devices = visible()
     count = len(devices) if wanted is None else wanted

@@ -41,9 +41,10 @@ class Judging:
 def judging(
     config: Config, fingerprint: Fingerprint, questions: Stage, tests: Mapping[str, Stage], answers: Mapping[str, Stage]
 ) -> Judging:
-    """Returns the stages of the study's judge. `tests`, `answers`: arm -> the stage of its test rows, of its answers.
+    """Returns the stages of the study's judge; empty without evaluation.judge.
 
-    `fingerprint` returns content hashes of local files.
+    `fingerprint` returns content hashes of local files. `tests`: arm -> the stage of its test rows. `answers`: arm ->
+    the stage of its answers.
     """
     chosen = config.evaluation.judge
     if chosen is None:

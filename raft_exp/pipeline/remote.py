@@ -82,17 +82,20 @@ def with_local_store(values: Mapping[str, object]) -> Mapping[str, object]:
 
 @dataclass(frozen=True)
 class RemoteResult:
-    """A result in object storage. `manifest`: None for an unfinished upload."""
+    """A result in object storage. `manifest`: None for an unfinished upload or a manifest that cannot be used."""
 
     stage: str
     key: str
     size: int  # bytes
     manifest: Manifest | None
-    problem: str = ""  # why the manifest cannot be used
+    problem: str = ""  # why the manifest cannot be used; "" if it can, and for an unfinished upload
 
 
 class RemoteStore:
-    """The finished results under one URL. Raises the errors of `check_url`."""
+    """The finished results under one URL. The constructor raises the errors of `check_url`.
+
+    All methods raise StoreError if the storage cannot be used: no network, no such bucket, wrong credentials.
+    """
 
     def __init__(self, url: str) -> None:
         check_url(url)

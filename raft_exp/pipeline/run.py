@@ -60,6 +60,7 @@ class FinishedRun:
     """A finished run, read from its run folder.
 
     `store`: the folder of the store, if it was moved after the run, or the URL of a store that has the run's results.
+    Raises DataError if `folder` has no readable plan.json.
     """
 
     def __init__(self, folder: Path, store: str | None = None) -> None:

@@ -52,7 +52,8 @@ def has_results(run: Path) -> bool:
 def remove_refused(run: Path) -> None:
     """Removes the folder of a run that was refused before it began.
 
-    It is in `unfinished/`, and holds Hydra's record of the command and an empty log.
+    Such a folder is in `unfinished/`, and holds only Hydra's record of the command and empty files such as the log. Any
+    other folder stays unchanged.
     """
     files = (path for path in run.rglob("*") if path.is_file() and path.parent.name != ".hydra")
     if run.parent.name != UNFINISHED or any(file.stat().st_size for file in files):

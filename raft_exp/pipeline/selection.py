@@ -17,8 +17,8 @@ from raft_exp.pipeline import placement
 from raft_exp.pipeline.config import ArmConfig, Config, primary_of, profile_of
 from raft_exp.pipeline.trainings import Training
 
-Train = Callable[[Training, Mapping[str, Stage]], Stage]
-Evaluate = Callable[[str, ArmConfig, Stage, Stage], Stage]
+Train = Callable[[Training, Mapping[str, Stage]], Stage]  # training, stages of the training sets by name
+Evaluate = Callable[[str, ArmConfig, Stage, Stage], Stage]  # label, arm, stage of the questions, stage of the weights
 
 
 @dataclass
@@ -28,9 +28,9 @@ class Selection:
     `choices`: the select stages, by the label of the training or the name of the arm whose value they choose.
     """
 
-    questions: list[Stage] = field(default_factory=list)
-    trained: list[Stage] = field(default_factory=list)
-    answers: list[Stage] = field(default_factory=list)
+    questions: list[Stage] = field(default_factory=list)  # of the validation rows
+    trained: list[Stage] = field(default_factory=list)  # trainings with the candidate values; [] for prompts
+    answers: list[Stage] = field(default_factory=list)  # answers to the validation questions, by each candidate
     choices: dict[str, Stage] = field(default_factory=dict)
 
     def beside(self, other: "Selection") -> "Selection":
@@ -100,9 +100,9 @@ def choice_settings(
 ) -> SelectStage:
     """Returns the settings of a select stage. `values`: the candidate values of `setting`, by candidate name.
 
-    The stage compares the candidates by the study's primary metric, or by the first metric of the corpus where the
-    primary metric does not apply: where it grades quotes and not all `arms` write reasoning, and where it compares with
-    long references, which only the questions of the evaluation have.
+    The stage compares the candidates by the study's primary metric. In two cases, the first suitable metric of the
+    corpus replaces it: if the primary metric grades quotes and not all `arms` write reasoning, or if it compares
+    replies with long references. Validation questions have no long references.
 
     `grid`: whether the values are numbers in ascending order. `ties`: whether candidates with equal results are
     compared by the lenient variant of the metric, if the metric has one.

@@ -113,7 +113,7 @@ def _lora(lora: LoraConfig) -> ToolLora:
 
 
 def _checkpointing(trainer: TrainerConfig) -> bool:
-    """Whether the tools recompute activations; `auto` depends on the memory, so on a GPU they do."""
+    """Whether the tools recompute activations. `auto` means: on a GPU. Only raft_exp decides by the free memory."""
     if trainer.activation_checkpointing == "auto":
         return trainer.accelerator != "cpu"
     return trainer.activation_checkpointing

@@ -90,7 +90,7 @@ def _entry(name: str, changes: Values, values: Mapping[str, object], folders: Se
 def _experiment(name: str, folders: Sequence[Path]) -> Values:
     """Returns `name` of the corpus, `corpus`, `evaluation` and `task` of an experiment; {} without its file.
 
-    Experiments in its `defaults` list come first.
+    The settings of the experiments in its `defaults` list are included. Its own settings replace them.
     """
     files = _files(folders, "experiment")
     if name not in files:

@@ -36,10 +36,11 @@ def compared_arms(config: Config) -> dict[str, str]:
 
     Both arms have the same kind of context: passages or none. Of several untrained arms with this context, the arm
     `evaluation.primary.against` is chosen, else the first arm. Raises ConfigError if no arm has weights of its own, or
-    no untrained arm has the context of one.
+    if no untrained arm has the context of such an arm.
     """
     arms = config.arms
-    weighted = [name for name in weighted_arms(config) if arms[name].context != "gold"]  # which is fixed
+    # Arms with `context: gold` are not tested on other corpora.
+    weighted = [name for name in weighted_arms(config) if arms[name].context != "gold"]
     if not weighted:
         raise ConfigError(
             f"evaluation.transfer: got {list(config.evaluation.transfer)}, but no arm of evaluation.arms="
