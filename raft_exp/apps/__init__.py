@@ -1,1 +1,1 @@
-"""The commands: the study itself, and ask, export, plan, publish, report, serve, store."""
+"""The commands: the study itself, and ask, export, label, paper, plan, publish, report, serve, store."""

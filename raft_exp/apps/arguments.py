@@ -134,7 +134,7 @@ class Command(Generic[T]):
 def one_line_errors() -> Iterator[None]:
     """Inside the `with` block, a RaftError is printed as one line, and the process exits with the error's status.
 
-    Characters that the terminal cannot show are replaced.
+    Ctrl-C prints `stopped`, and the process exits with status 1. Characters that the terminal cannot show are replaced.
     """
     screen.take_any_text()
     try:
@@ -155,7 +155,7 @@ def needs_packages(extra: str, *modules: str) -> None:
 def settings(kind: type[T], arguments: Sequence[str], **fixed: object) -> T:
     """Builds the config dataclass `kind` from `name=value` arguments and the additional values `fixed`.
 
-    Raises ConfigError that names the field, its value and the valid values.
+    Raises ConfigError with the field, its value and the valid values.
     """
     known = _fields(kind)
     values: dict[str, object] = {}

@@ -9,9 +9,9 @@ _CHOICE = re.compile(rf"({'|'.join(map(re.escape, _GROUPS))})=([\w./-]+(?:,[\w./
 
 
 def with_group_names(arguments: Iterable[str]) -> list[str]:
-    """Replaces the setting by Hydra's name of its group in each argument that chooses a file of the group.
+    """Replaces the name of a setting by Hydra's name of its group: `evaluation.judge` by `judge@evaluation.judge`.
 
-    Other arguments are not changed. A value that chooses is the name of a file, or a list of names for a sweep.
+    Only arguments whose value is the name of a file, or a list of names for a sweep, are changed.
     """
     return [_named(argument) for argument in arguments]
 

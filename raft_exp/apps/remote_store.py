@@ -14,7 +14,11 @@ from raft_exp.pipeline.remote import RemoteResult, RemoteStore
 
 
 def run(action: str, url: str, yes: bool) -> None:
-    """Runs one action. Raises ConfigError for prune, which needs the run folders of all machines."""
+    """Runs one action: ls, verify or repair. `yes`: removes results without a question at the terminal.
+
+    Raises ConfigError for prune, which needs the run folders of all machines. Raises StoreError if verify finds damaged
+    results.
+    """
     remote = RemoteStore(url)
     if action == "prune":
         raise ConfigError(
@@ -36,7 +40,7 @@ def run(action: str, url: str, yes: bool) -> None:
 
 
 def agreed(question: str) -> bool:
-    """Asks a question at the terminal. Raises ConfigError if there is no terminal."""
+    """Asks a question at the terminal, and returns whether the answer is y. Raises ConfigError without a terminal."""
     try:
         return input(question).strip().lower() == "y"
     except EOFError:

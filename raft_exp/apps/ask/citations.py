@@ -64,8 +64,9 @@ def judge(
 ) -> CitedAnswer:
     """Parses a reply and checks its quotes against the passages of `context`.
 
-    `sources`: the file of each passage. `cot`: whether the prompt asks for quotes. `min_words`: quotes with fewer words
-    are not counted as support.
+    `sources`: the file of each passage. `cot`: whether the prompt asks for quotes; if not, the citations are sentences
+    of the passages that contain the answer. `min_words`: a quote with fewer words never counts as verbatim. `question`:
+    helps to find refusals in the words of the question.
     """
     parsed = parse(reply.raw, prompt.reply_format)
     citations = [cite(quote, context, sources, min_words) for quote in parsed.quotes]

@@ -86,7 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def opened(folder: Path, chosen: RunSettings) -> "RagSession":
-    """Opens a run folder, and loads the model that answers."""
+    """Opens a run folder, and loads the model that answers.
+
+    Raises ConfigError for a missing package or an arm that cannot answer, and the errors of `FinishedRun`.
+    """
     run = FinishedRun(folder, chosen.store)  # its errors come before the imports that take seconds
     _check_packages(run, chosen)
     from raft_exp.apps.ask.session import AskOptions, RagSession

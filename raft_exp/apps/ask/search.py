@@ -37,7 +37,7 @@ _FIRST = 100  # passages of the first dense search
 
 
 class Searcher:
-    """Searches the passages of a run. If the run's store lacks the index or the vectors, they are made and stored.
+    """Searches the passages of a run. If the run's store lacks the index or the vectors, they are made (`_ensure`).
 
     If the study has `retriever.rerank`, a cross-encoder orders the first passages again.
     """
@@ -60,7 +60,10 @@ class Searcher:
             self._score = cross_encoder.load(dataclasses.replace(self._reranker, accelerator=accelerator))
 
     def __call__(self, question: str, k: int) -> list[int]:
-        """Returns the ordinals of the best `k` passages, best first. BM25 alone returns [] without a match."""
+        """Returns the ordinals of the best `k` passages, best first.
+
+        The method bm25 returns [] if no passage shares a word with the question.
+        """
         asked = Question("asked", question, [], [], "test")
         if not self._reranker:
             return list(islice(self._rank(asked), k))

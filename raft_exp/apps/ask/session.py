@@ -188,7 +188,7 @@ def _engine(run: FinishedRun, options: AskOptions, model: ModelConfig, adapter: 
 
 
 def _shipped(config: Config, name: EngineName) -> EngineConfig:
-    """Returns the default settings of the engine `name` from conf/engine/, if the study used another engine."""
+    """Returns the settings in conf/engine/`name`.yaml, for a study that used another engine."""
     values = OmegaConf.load(conf_dir() / "engine" / f"{name}.yaml")
     study = {group: identity(getattr(config, group)) for group in ("trainer", "lora", "model")}
     resolved = OmegaConf.to_container(OmegaConf.create({**study, "engine": values}), resolve=True)

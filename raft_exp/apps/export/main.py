@@ -94,7 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def export(run: FinishedRun, chosen: ExportModel) -> Drift | None:
     """Writes the folder `chosen.out`. Returns the drift of merged weights, None for an adapter.
 
-    After an error the folder does not exist. Raises ConfigError, DataError or ModelError.
+    After an error the folder does not exist. Raises ConfigError if the folder exists already, or if the arm has no
+    adapter for form=adapter. Raises DataError if the folder cannot be written. Raises ModelError if the drift is above
+    `chosen.tolerance`, or if the saved tokenizer encodes prompts differently.
     """
     out = Path(chosen.out)
     if out.exists():

@@ -35,7 +35,7 @@ class Renderer:
     max_length: Positive  # tokens of prompt and reply together
     max_new_tokens: Positive
     dtype: Dtype  # of the weights
-    retriever: RetrieverConfig  # of the study; not binding
+    retriever: RetrieverConfig  # of the study; for information only
     base_model: str
     base_revision: str | None
     chat_template: bool  # whether the tokenizer's chat template alone makes the prompts, token for token

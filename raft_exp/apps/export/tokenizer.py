@@ -17,7 +17,7 @@ _JOINED = (
     "{% if loop.last %}{% if message['role'] != 'assistant' %}{{ '\\n' }}{% endif %}{% else %}"
     "{% if loop.nextitem['role'] == 'assistant' %}{{ '\\n' }}{% else %}{{ '\\n\\n' }}{% endif %}{% endif %}{% endfor %}"
 )
-# a template asks for the date: strftime_now('%d %b %Y')
+# the call by which a template inserts the date: strftime_now('%d %b %Y')
 _ASKS = re.compile(rf"""\b{CALL}\s*\(\s*(?:format\s*=\s*)?(["'])(.*?)\1\s*\)""")
 
 

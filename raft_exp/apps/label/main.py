@@ -75,7 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _tasks(run: FinishedRun, chosen: str | None) -> dict[str, bool]:
-    """Returns the chosen tasks -> whether their values are shares of claims. Raises ConfigError for an unknown task."""
+    """Returns the chosen tasks -> whether their values are shares of claims.
+
+    Raises ConfigError for an unknown task, and for a study without a judge or without tasks about single replies.
+    """
     judge = run.config.evaluation.judge
     if judge is None:
         raise ConfigError(
@@ -122,7 +125,7 @@ def _lines(run: FinishedRun, place: Path, sample: Sample, kept: int) -> list[str
 
 
 def _command(run: FinishedRun, path: Path) -> str:
-    """Returns the command of the run, with the setting that reads the labels."""
+    """Returns the command of the run, with the setting that reads the labels. Raises DataError without results.json."""
     file = run.folder / "results.json"
     if not file.exists():
         raise DataError(f"{file}: missing; finish the study first, with the command that started it")

@@ -100,7 +100,10 @@ def _task(name: str, reply: SheetReply, of_claims: bool) -> _Task:
 
 
 def _question(task: str, reply: SheetReply, of_claims: bool) -> str:
-    """Returns what people are to decide. A task of the user's own shows its name."""
+    """Returns the question that people answer in a task.
+
+    For a task of the user, it is the question about claims if `of_claims`, else the name of the task.
+    """
     if task == "refusal":
         return _REFUSAL[reply.shown.gold_shown]
     return _QUESTIONS.get(task) or (_SUPPORTED if of_claims else f"{task.replace('_', ' ')}?")

@@ -44,7 +44,12 @@ class PlannedSweep:
 
 @dataclass
 class Expectation:
-    """Counts the work of one sweep after the other, each stage once."""
+    """Counts the work of one sweep after the other, each stage once.
+
+    `name`: the device of the estimates; None: cpu or h100, by the trainer of each study. `utilisation`: see
+    `plan.devices.device`. `left`: receives a line for each size that cannot be computed. `on_gpu`: whether a counted
+    study uses a GPU.
+    """
 
     name: DeviceName | None = None
     utilisation: float | None = None

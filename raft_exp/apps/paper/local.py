@@ -4,7 +4,8 @@ from pathlib import Path
 
 from raft_exp.core.errors import DataError
 
-# Natural Questions: without these, a folder has too few training records, and its test contexts are split at random.
+# Natural Questions: a folder without a file of these names has too few training records. Then the file of test contexts
+# is split at random.
 _NQ_TRAINING = ("biencoder-nq-train.json*", "*simplified-nq-train*", "nq-train-*", "train-*-of-*.parquet")
 _NQ_CONTEXTS = ("nq-open-20_total_documents_gold_at_*.jsonl*",)
 

@@ -174,7 +174,7 @@ class _Inputs:
         return self._folder("targets", lambda folder: _write(folder / "audit.json", audit)) if audit else None
 
     def _references(self) -> Path | None:
-        """The long texts that replies are compared with; without the store, those in the predictions."""
+        """Returns the folder of the long references, else one made from the predictions; None if the study has none."""
 
         def make(folder: Path) -> None:
             texts: dict[str, str] = {}

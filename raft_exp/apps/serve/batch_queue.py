@@ -34,7 +34,7 @@ class FailedQuestion:
     fault: Literal["client", "server"]
 
 
-Event = str | AnsweredQuestion | FailedQuestion
+Event = str | AnsweredQuestion | FailedQuestion  # str: a piece of the reply
 
 
 @dataclass(eq=False)
@@ -97,7 +97,7 @@ class BatchQueue:
             return replace(self._counts, waiting=sum(not job.gone.is_set() for job in self._inside))
 
     def close(self) -> None:
-        """Waits for the running batch to end, at most 60 s, and starts no further batch."""
+        """Lets the thread answer the questions in the queue and end. Waits at most 60 s for this."""
         self._jobs.put(None)
         self._thread.join(timeout=60)
 

@@ -238,7 +238,7 @@ class ChatResponse:
         return self._piece({"reasoning_content": marks + text})
 
     def last(self, answered: AnsweredQuestion, has_answer: bool) -> ChatChunk:
-        """Returns the chunk that ends the message, with citations. `has_answer`: whether earlier chunks contain it."""
+        """Returns the last chunk of the message, with citations. `has_answer`: earlier chunks contain the answer."""
         delta: Delta = {} if has_answer else {"content": text(answered)}
         if self._kind == "quote":
             delta["reasoning_content"] = "\u201d"
