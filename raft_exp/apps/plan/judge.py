@@ -9,7 +9,10 @@ _NO_TEST_ROWS = "unknown before the test rows are in the store (until=dataset)"
 
 
 def requests(study: PlannedStudy, left: LeftOut) -> list[Figure]:
-    """Returns the requests to the judge with their tokens and cost; [] for a study without a judge."""
+    """Returns the requests to the judge with their tokens and cost; [] for a study without a judge.
+
+    `left`: receives a line for each figure that cannot be computed.
+    """
     planned = [stage for name in STAGES for stage in study.missing(name)]
     judge = study.config.evaluation.judge
     if judge is None:

@@ -17,7 +17,10 @@ _SAMPLE = 200  # questions whose prompts are written to count their tokens
 
 
 def requests(study: PlannedStudy, left: LeftOut) -> list[Figure]:
-    """Returns the requests to the teacher with their tokens and cost, and the requests of `engine=openai`."""
+    """Returns the requests to the teacher with their tokens and cost, and the requests of `engine=openai`.
+
+    `left`: receives a line for each figure that cannot be computed.
+    """
     teacher = study.config.teacher
     figures = [_server(study)] if study.config.engine.name == "openai" else []
     if not is_model(teacher):

@@ -16,7 +16,7 @@ class RowTokens:
     mean: float
     longest: float
     supervised: float
-    at_most: bool
+    at_most: bool  # the values are upper bounds
     source: str
 
 
