@@ -138,7 +138,7 @@ def load(config: EngineConfig, model: ModelConfig | None, adapter: Path | None, 
     """Loads the engine `config.name` with a model and, if `adapter` is not None, a LoRA adapter.
 
     `model` is None for a server. `room`: folder for temporary files while the model is loaded. Raises ModelError where
-    the model cannot be loaded, and ConfigError where the API key of a server is missing.
+    the model or the adapter cannot be loaded, and ConfigError where the API key of a server is missing or invalid.
     """
     engine: Engine = import_module(_MODULES[config.name]).load(config, model, adapter, room)
     return engine

@@ -39,7 +39,7 @@ T = TypeVar("T")
 class ChatClient:
     """Sends requests to the servers of `config`. `group`: the config group in error messages, engine or teacher.
 
-    Raises ConfigError where the environment has no API key.
+    Raises ConfigError where the API key is missing in the environment, or invalid.
     """
 
     def __init__(self, config: ChatConfig, group: str = "engine") -> None:
