@@ -142,5 +142,5 @@ def logits(model: "CrossEncoder", config: PairModel, group: str, pairs: Sequence
 
 
 def encodable(text: str) -> str:
-    """Returns a text without lone surrogates, which tokenizers refuse."""
+    """Returns a text with "?" in place of lone surrogates, which tokenizers refuse."""
     return text.encode("utf-8", "replace").decode()

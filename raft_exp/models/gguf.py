@@ -69,7 +69,8 @@ def write(file: Path, folder: Path, dtype: Dtype, weights: bool = True) -> None:
     """Writes the model of a GGUF file to `folder`: configuration, tokenizer, model card, and weights in `dtype`.
 
     `weights`: whether to write the weights, which takes long for a large model. Raises ModelError if the file is
-    damaged, or transformers cannot read its architecture.
+    damaged or has no end token, and an error of transformers if its architecture is unknown (`loading.explained`
+    converts this error).
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig

@@ -285,7 +285,7 @@ def with_adapter(model: "PreTrainedModel", folder: Path) -> "PeftModel":
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             loaded = peft.PeftModel.from_pretrained(model, str(folder))
-    except Exception as error:  # of many types: the files are not ours
+    except Exception as error:  # libraries raise errors of many types for damaged files
         raise ModelError(
             f"adapter={folder}: does not fit this base model ({_first_line(error)}); use the model that the adapter "
             "was trained with"
@@ -349,7 +349,7 @@ def explained(name_or_path: str, revision: str | None, group: str = "model") -> 
         yield
     except RaftError:
         raise
-    except Exception as error:  # of many types: the files are not ours
+    except Exception as error:  # libraries raise errors of many types for damaged files
         raise ModelError(
             f"{group}.name_or_path={name_or_path!r}: {_remedy(error, name_or_path, revision, group)}"
         ) from error
