@@ -37,7 +37,8 @@ class MatchedPlan:
 class TrainerConfig:
     """Devices, duration and optimiser of a training.
 
-    `batch_size` is the number of examples of one optimiser step, over all devices and micro-batches.
+    `batch_size` is the number of examples of one optimiser step, over all devices and micro-batches. The comments of
+    conf/trainer/default.yaml describe the other fields, with their units.
     """
 
     accelerator: Literal["cpu", "gpu", "auto"]

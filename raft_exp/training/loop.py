@@ -39,8 +39,8 @@ def fit(
     """Trains `model` in place, from the checkpoint in `out` if there is one.
 
     Returns the module, and the callback with the best checkpoint. Raises ModelError for settings that Lightning
-    rejects, when memory is exhausted, and for a loss or gradient that is not finite. Raises StoppedError after a
-    signal, and PrunedError where a search ends the trial.
+    rejects, when memory is exhausted, and for a loss or gradient that is not finite. Raises ConfigError where the batch
+    size does not fit the number of devices, StoppedError after a signal, and PrunedError where a search ends the trial.
     """
     if config.compile:
         layers.compile_layers(model)

@@ -154,7 +154,8 @@ class RaftModule(lightning.LightningModule):
         """Clips the gradient by its norm over all trainable weights.
 
         Raises ModelError, before the update, for a loss or norm that is not finite. If `late`, the device skips the
-        update instead, and `finished_steps` raises the error.
+        update instead, and `finished_steps` raises the error. A norm that is not finite is no error with a loss scaler,
+        which skips the update.
         """
         shared = torch.tensor([0.0, *self.signals.counts], device=self.device)
         shared[0] = self._share
