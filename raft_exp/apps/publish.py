@@ -165,7 +165,7 @@ def _commands(runs: Sequence[Path]) -> Iterator[str]:
 
 
 def _write_config(made: Path, out: Path) -> None:
-    """Copies config.yaml with the default store, and with the last name of each path of this machine."""
+    """Copies config.yaml with the default store. Each path of this machine is shortened to its last part."""
     text = re.sub(r"^(store|local_store): .*$", r"\1: store", made.read_text(encoding="utf-8"), flags=re.MULTILINE)
     settings = yaml.safe_load(text)
     if (shown := without_places(settings)) != settings:
