@@ -11,7 +11,7 @@ A result with less than a tenth of the planned items is ignored, because most of
 comparable result the seconds are unknown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,7 @@ _SAME_INPUT |= {"export": "passages"}
 # seconds are in proportion to these counts
 _UNITS = {"train": "examples", "evaluate": "answers", "citations": "replies", "dataset": "rows"}
 _UNITS |= {"judge": "questions", "judge_pairs": "questions"}
+_LABELS = 4  # largest number of labels in a line
 _LEAST = 0.1  # of the planned items: the smallest result that measures a speed
 
 
@@ -97,6 +98,20 @@ class ExpectedSeconds:
         rows = self.sizes.rows(tested) if tested.name == "dataset" else None
         return rows.number if rows else None
 
+    def missing_questions(self, stages: Iterable[Stage]) -> Stage | None:
+        """Returns the stage that makes the questions, if trainings or evaluations among `stages` need their number.
+
+        Returns None if the sizes of all trainings and evaluations are known.
+        """
+        waiting = [stage for stage in stages if stage.name in ("train", "evaluate") and self.items(stage) is None]
+        made = (_input(_input(stage, "dataset" if stage.name == "train" else "test"), "questions") for stage in waiting)
+        return next((stage for stage in made if self.sizes.questions(stage) is None), None)
+
+    def advice(self, stages: Sequence[Stage]) -> str:
+        """Returns what makes the seconds of trainings and evaluations known that this class cannot estimate."""
+        questions, plan = self.missing_questions(stages), "python -m raft_exp.plan estimates training and evaluation"
+        return f"{questions_first(questions)}; then {plan}" if questions else f"{plan} without such results"
+
     def _scaled(self, result: Manifest, stage: Stage) -> Measure | None:
         """Returns the seconds of `result`, scaled to the items of `stage`; None if the result is too small."""
         measured, planned = self._measured(result), self.items(stage)
@@ -140,17 +155,34 @@ def _kind(label: str) -> str:
     return label.partition("@")[0].removesuffix("]")
 
 
-def describe_expected(expected: Sequence[tuple[str, float | None]]) -> str:
+def questions_first(questions: Stage) -> str:
+    """Returns the advice to make the questions before a plan. `questions`: the stage that makes them."""
+    cost = (
+        "which sends the teacher's requests for them" if hasattr(questions.config, "teacher") else "which costs little"
+    )
+    return f"run the same settings with until=questions first, {cost}"
+
+
+def few_labels(labels: Sequence[str]) -> str:
+    """Formats labels of stages: all of up to four, else their number and the first three."""
+    if len(labels) <= _LABELS:
+        return ", ".join(labels)
+    return f"{len(labels)} stages ({', '.join(labels[: _LABELS - 1])}, ...)"
+
+
+def describe_expected(expected: Sequence[tuple[str, float | None]], advice: str = "") -> str:
     """Formats the total expected time as one line, with the labels of stages whose time is unknown.
 
-    `expected`: label and expected seconds (None: unknown) of each planned stage.
+    `expected`: label and expected seconds (None: unknown) of each planned stage. `advice`: what makes more times known.
     """
     known = [seconds for _, seconds in expected if seconds is not None]
     unknown = list(dict.fromkeys(label for label, seconds in expected if seconds is None))
     if not known:
-        return f"expected: unknown; the store holds no result comparable to {', '.join(unknown)}"
+        line = f"expected: unknown; the store holds no result comparable to {few_labels(unknown)}"
+        return f"{line}; {advice}" if advice else line
     line = f"expected: about {duration(sum(known))} for {len(known)} of {len(expected)} stages"
-    return f"{line}; unknown: {', '.join(unknown)}" if unknown else line
+    more = f"; {advice}" if advice else ""
+    return f"{line}; unknown: {few_labels(unknown)}{more}" if unknown else line
 
 
 def duration(seconds: float) -> str:

@@ -66,7 +66,8 @@ class Runner:
         for outcome in outcomes:
             self._show(outcome, seconds.get(outcome.stage.label))
         if seconds:
-            self._console.print(f"  {escape(describe_expected(list(seconds.items())))}", soft_wrap=True)
+            line = describe_expected(list(seconds.items()), expected.advice(planned))
+            self._console.print(f"  {escape(line)}", soft_wrap=True)
         if asked := judge_estimate(planned, expected, self._store):
             self._console.print(f"  {escape(asked.line())}", soft_wrap=True)
         with converted.described(stages, self._store):

@@ -10,7 +10,7 @@ from raft_exp.apps.plan.study import PlannedStudy
 from raft_exp.apps.plan.tokens import processes_of, prompt_tokens, training_tokens
 from raft_exp.core.stage import Stage
 from raft_exp.engines import TransformersEngine
-from raft_exp.pipeline.estimate import Measure
+from raft_exp.pipeline.estimate import Measure, few_labels, questions_first
 from raft_exp.training.config import TrainerConfig
 
 _QUEUEING = 1e-3  # assumed seconds that transformers needs for a layer and token of a batch, beside the device
@@ -21,18 +21,28 @@ def hours(study: PlannedStudy, footprint: Footprint | None, device: Device, left
     """Returns the seconds of the reused stages, of each stage to run, and of all stages to run together.
 
     Stages other than train and evaluate are estimated only from measured results. `footprint`: sizes of the model, None
-    if unknown. `left`: receives a line with the stages that have no estimate.
+    if unknown. `left`: receives lines with the stages that have no estimate, and what helps.
     """
-    figures, unknown = list[Figure](), list[str]()
-    for stage in (stage for stage in study.stages if study.store.look(stage).status == "planned"):
+    figures, unknown, unsized = list[Figure](), list[str](), list[str]()
+    planned = [stage for stage in study.stages if study.store.look(stage).status == "planned"]
+    questions = study.expected.missing_questions(planned)
+    for stage in planned:
         if figure := stage_seconds(study, stage, footprint, device):
             figures.append(figure)
+        elif questions and stage.name in ("train", "evaluate") and study.expected.items(stage) is None:
+            unsized.append(stage.label)
         else:
             unknown.append(stage.label)
+    if questions and unsized:
+        left.say(
+            f"time of {few_labels(unsized)}: unknown before the questions are made; {questions_first(questions)}, and "
+            "plan again"
+        )
     if unknown:
-        left.say(f"time: unknown for {', '.join(unknown)}; the store has no comparable result")
-    if len(figures) + len(unknown) > 1 and figures:
-        figures.append(_total(figures, len(figures) + len(unknown)))
+        left.say(f"time: unknown for {few_labels(unknown)}; the store has no comparable result")
+    stages = len(figures) + len(unknown) + len(unsized)
+    if stages > 1 and figures:
+        figures.append(_total(figures, stages))
     return [*_reused(study), *figures]
 
 

@@ -112,4 +112,11 @@ def test_in_words():
         == "expected: about 100 s for 1 of 3 stages; unknown: b"
     )
     assert describe_expected([("a", None)]) == "expected: unknown; the store holds no result comparable to a"
+    many = [(f"s{number}", None) for number in range(35)]
+    assert (
+        describe_expected(many, "make it")
+        == "expected: unknown; the store holds no result comparable to 35 stages (s0, s1, s2, ...); make it"
+    )
+    assert describe_expected([("a", 1.0), *many], "make it").endswith("; unknown: 35 stages (s0, s1, s2, ...); make it")
+    assert describe_expected([("a", 1.0)], "make it") == "expected: about 1 s for 1 of 1 stages"
     assert [duration(seconds) for seconds in (48.4, 700, 12_600)] == ["48 s", "12 min", "3.5 h"]

@@ -21,6 +21,7 @@ from raft_exp.pipeline.store import Store
 from raft_exp.pipeline.trainings import trainings
 from raft_exp.teachers.model import is_model
 from tests.helpers.composing import compose
+from tests.helpers.scripted_teacher import corpus
 from tests.helpers.stages import run
 
 GIB, MILLION = 2**30, 10**6
@@ -153,7 +154,36 @@ def test_hours_by_operations_with_the_assumption_named(study):
     assert figures["13 of 23 stages to run"]["value"] == pytest.approx(
         sum(amount(figure) for name, figure in figures.items() if "stages" not in name)
     )
-    assert left.lines[0].startswith("time: unknown for ingest, questions, index, targets, dataset[closed_book]")
+    assert left.lines == [
+        "time: unknown for 10 stages (ingest, questions, index, ...); the store has no comparable result"
+    ]
+
+
+def test_before_the_questions_are_made_a_plan_names_the_next_step_and_then_estimates(study, tmp_path):
+    settings = (*corpus(tmp_path)[1:], "model=tiny", "trainer=cpu", "evaluation.arms=[rag,raft]")
+    planned, left = study(*settings, experiment="passages"), LeftOut()
+    assert hours.hours(planned, MODEL, device("cpu", None, 2), left) == []
+    assert left.lines[0] == (
+        "time of train[raft], evaluate[rag], evaluate[raft]: unknown before the questions are made; run the same "
+        "settings with until=questions first, which costs little, and plan again"
+    )
+    assert planned.expected.advice(planned.stages) == (
+        "run the same settings with until=questions first, which costs little; then python -m raft_exp.plan estimates "
+        "training and evaluation"
+    )
+    keep(planned, "questions", train=100, validation=0, test=20)
+    planned, left = study(*settings, experiment="passages"), LeftOut()
+    named = {figure["what"]: figure for figure in hours.hours(planned, MODEL, device("cpu", None, 2), left)}
+    assert {"train[raft]", "evaluate[rag]", "evaluate[raft]"} <= set(named)
+    assert named["train[raft]"]["basis"] == "estimated"
+    assert not [line for line in left.lines if "until=questions" in line]
+    assert planned.expected.advice(planned.stages).startswith("python -m raft_exp.plan estimates")
+
+
+def test_a_plan_says_that_the_teacher_is_asked_for_questions(study, tmp_path):
+    files = corpus(tmp_path, questions=False)[1:]
+    written = study(*files, "teacher=openai", "evaluation.max_items=null", experiment="passages")
+    assert "until=questions first, which sends the teacher's requests" in written.expected.advice(written.stages)
 
 
 def test_measured_rates_come_first_and_are_named(study):
