@@ -47,6 +47,7 @@ from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config, conf_dir
 from raft_exp.pipeline.converted import conversions
+from raft_exp.pipeline.export_settings import ends_before_datasets, not_exported
 from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.manifest import git_commit, has_local_changes
 from raft_exp.pipeline.parsing import parse
@@ -209,6 +210,8 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
         _show(config, run, outcomes, wandb_study)
     finally:
         tracking.active().end_run()
+    if line := not_exported(config):
+        screen.say(line, error=True)
     if any(outcome.stage.name == "export" for outcome in outcomes):  # last, so that a failure here loses no result
         _write_passages(config, run)
         _name_tools(config, run)
@@ -309,7 +312,7 @@ def _write_passages(config: Config, run: Path) -> None:
 
 def _name_tools(config: Config, run: Path) -> None:
     """Prints the folder of each tool that repeats the study's trainings (`export.for`)."""
-    for name in config.export.tools if config.until != "ingest" else []:
+    for name in config.export.tools if not ends_before_datasets(config) else []:
         page = run / "exports" / name / "README.md"
         screen.say(f"{name}: {page} contains the training commands, and arms that compare the results")
 

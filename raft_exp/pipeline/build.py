@@ -4,8 +4,8 @@ ingest -> questions -> targets -> dataset[recipe] -> train[recipe] --+      (ind
                 |     (judge, citations; transfer, kl: `elsewhere`)  v
                 +-----------> dataset[test] ----------------> evaluate[arm] -> report
 
-The export stage reads all data sets and the passages. It also runs with until=dataset. With until=ingest it exports
-only passages.
+The export stage reads all data sets and the passages. It also runs with until=dataset. If `until` is an earlier stage,
+it exports only passages.
 """
 
 from collections.abc import Iterable
@@ -19,6 +19,7 @@ from raft_exp.pipeline import placement, trainings
 from raft_exp.pipeline.conditions import condition, gold_alone, validation
 from raft_exp.pipeline.config import Config
 from raft_exp.pipeline.elsewhere import Elsewhere
+from raft_exp.pipeline.export_settings import ends_before_datasets
 from raft_exp.pipeline.judging import Judging, judging
 from raft_exp.pipeline.selection import Selection, choose_rates
 from raft_exp.pipeline.stages import Fingerprint, StageMaker
@@ -48,7 +49,7 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     selected = [stage for stage in stages if stage.key in needed]
     if make.lacks_questions and make.questions in selected:
         next(iter(open_corpus(config.corpus).questions()), None)  # raises the error before any stage runs
-    return selected + exported if config.until == "ingest" else selected
+    return selected + exported if ends_before_datasets(config) else selected
 
 
 def _ends(config: Config, stages: Iterable[Stage], on_demand: Iterable[Stage]) -> list[Stage]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from raft_exp.core.errors import ConfigError
 from raft_exp.core.schema import identity
+from raft_exp.core.stage import STAGES
 from raft_exp.corpora import origin
 from raft_exp.evaluation.metrics import METRICS
 from raft_exp.exports import FORMATS, Kind
@@ -15,14 +16,48 @@ from raft_exp.pipeline.config import ArmConfig, Config, primary_of
 from raft_exp.pipeline.tool_settings import tool_settings
 from raft_exp.prompts.reward_settings import RewardSettings
 
-Recipes = Mapping[str, tuple[str, ArmConfig]]  # training set -> its first arm, by name
+Recipes = Mapping[str, tuple[str, ArmConfig]]  # training set -> name and settings of the first arm trained on it
 
 _TEST: Kind = "test"
 
 
+def ends_before_datasets(config: Config) -> bool:
+    """Whether `until` is a stage before the data sets, so that passages are all that can be exported."""
+    return STAGES.index(config.until) < STAGES.index("dataset")
+
+
 def passages_alone(config: Config) -> ExportStage | None:
-    """Returns the settings of the export stage in a study with until=ingest; None if passages are not exported."""
-    return ExportStage([], True, config.export.format, {}, None) if config.export.passages else None
+    """Returns the settings of the export stage in a study that ends before its data sets.
+
+    Returns None if passages are not exported. Raises ConfigError if the study ends before its passages are read.
+    """
+    if not config.export.passages:
+        return None
+    if STAGES.index(config.until) < STAGES.index("ingest"):
+        raise ConfigError(
+            f"export.passages={config.export.passages}: got until={config.until}, which ends before passages are read; "
+            "set until=ingest or a later stage, or export.passages=false"
+        )
+    return ExportStage([], True, config.export.format, {}, None)
+
+
+def not_exported(config: Config) -> str:
+    """Returns one line about exports that `preview` or `until` leaves out; "" if it leaves none out."""
+    tables = [
+        f"export.{name}" for name, value in (("dataset", config.export.names), ("for", config.export.tools)) if value
+    ]
+    if config.preview:
+        names = [*tables, *(["export.passages"] if config.export.passages else [])]
+        return (
+            f"preview={config.preview} exports nothing; run without preview to write {', '.join(names)}"
+            if names
+            else ""
+        )
+    if tables and ends_before_datasets(config):
+        return (
+            f"until={config.until} ends before the data sets; set until=dataset or later to write {', '.join(tables)}"
+        )
+    return ""
 
 
 def check_file(config: Config) -> None:

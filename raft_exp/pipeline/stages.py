@@ -290,7 +290,7 @@ class StageMaker:
     ) -> list[Stage]:
         """Returns the export stage; [] if nothing is exported. Raises ConfigError for an invalid file or format."""
         export_settings.check_file(self._config)
-        if self._config.until == "ingest":  # only passages exist
+        if export_settings.ends_before_datasets(self._config):
             passages = export_settings.passages_alone(self._config)
             return [Stage(export, passages, {"passages": self.passages})] if passages else []
         settings = export_settings.export_settings(self._config, recipes, tests)
