@@ -62,7 +62,7 @@ def embed_passages(config: EmbedStage, *, passages: Path, out: Path) -> None:
     """Writes vectors.npy, shape (passages, dimensions), in the order of the collection.
 
     Writes index.faiss too where there are more passages than `encoder.exact_up_to`. Raises ModelError where the encoder
-    fails, or faiss is missing.
+    fails, or where this index is needed and faiss is not installed.
     """
     collection = Passages(passages)
     _check_search_index(config.encoder, len(collection))
@@ -93,8 +93,7 @@ def embed_questions(config: EmbedStage, *, questions: Path, out: Path) -> None:
     """Writes vectors.npy, shape (questions, dimensions), in the order of questions.jsonl, and ids.npy.
 
     ids.npy has shape (2, questions): the hashes of the question ids, ascending, and below each hash the row number of
-    the vector.
-    Raises ModelError where the encoder fails.
+    the vector. Raises ModelError where the encoder fails.
     """
     ids = _question_ids(questions)
     _write_ids(ids, out)

@@ -47,7 +47,10 @@ class DistractorFilter:
         return list(islice(self.allowed(question, candidates), wanted))
 
     def allowed(self, question: Question, candidates: Iterator[int]) -> Iterator[int]:
-        """Yields the candidates (passage ordinals) that break no rule, in the same order."""
+        """Yields the candidates (passage ordinals) that break no rule, in the same order.
+
+        Raises DataError if a passage of `question.gold` or `question.also_answering` is not in the collection.
+        """
         gold = {self.passages.find(passage_id) for passage_id in question.gold}
         context = _Context(
             gold=gold,

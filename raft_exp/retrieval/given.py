@@ -14,7 +14,8 @@ def given_ranker(passages: Passages, pool: np.ndarray, rejected_candidates: Coun
     """Ranks the passages of the question's `given` field in their published order.
 
     Passages outside `pool` (ascending ordinals) belong to documents of another split. They are left out, and counted in
-    `rejected_candidates` under "of_another_split".
+    `rejected_candidates` under "of_another_split". The ranker raises DataError for a passage that is not in the
+    collection.
     """
 
     def rank(question: Question) -> Iterator[int]:

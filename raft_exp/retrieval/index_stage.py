@@ -24,7 +24,7 @@ class IndexStage:
 
 
 def compute_shard(config: IndexStage, *, passages: Path, shard: Shard, out: Path) -> None:
-    """Counts the words of the shard's passages."""
+    """Writes the word counts of the shard's passages, for `join_shards` (see `word_index.count`)."""
     collection = Passages(passages)
     rows = shard.rows(len(collection))
     texts = (searched_text(collection[row]) for row in rows)

@@ -1,7 +1,8 @@
 """Similarity of passages and sentences to any text, e.g. to a question followed by its answer.
 
-`ByWords` implements it for `retriever.name=bm25`, `ByVectors` for dense. Both compare a text with a few candidates,
-e.g. the passages of one document. Only `ByVectors.nearest` searches the whole collection.
+The interface is `Likeness`. `ByVectors` implements it for `retriever.name=dense`, `ByWords` for the other retrievers.
+Both compare a text with a few candidates, e.g. the passages of one document. Only `ByVectors.nearest` searches the
+whole collection.
 """
 
 from collections.abc import Sequence
@@ -73,9 +74,10 @@ class _WordIndex:
 
 
 class ByVectors:
-    """Dot products of the encoder's vectors. The encoder is loaded at the first comparison.
+    """Scores are dot products of the encoder's vectors. The encoder is loaded at the first comparison.
 
-    `embedded`: the folder of stage `embed` with the vectors of the passages.
+    `embedded`: the folder of stage `embed` with the vectors of the passages. The methods raise ModelError where the
+    encoder cannot be loaded or runs out of memory.
     """
 
     def __init__(self, config: EncoderConfig, embedded: Path) -> None:

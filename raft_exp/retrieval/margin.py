@@ -26,7 +26,10 @@ class Margin:
     relative: float | None = None
 
     def limit(self, gold: list[float]) -> float:
-        """Returns the highest score that a distractor may have. `gold`: the scores of the gold passages."""
+        """Returns the highest score that a distractor may have; infinity without a limit.
+
+        `gold`: the scores of the gold passages. If it is empty, `relative` sets no limit.
+        """
         limit = math.inf if self.max_score is None else self.max_score
         if self.relative is not None and gold:
             # not (1 - relative) * best: for a negative best score that would be a higher limit

@@ -84,7 +84,8 @@ class Exact:
 class Indexed:
     """Approximate search: reads only the nearest lists of a FAISS index, and may miss passages of the pool.
 
-    `Dense` therefore continues a ranking with `Exact`. `file`: an index that `vector_index.build_index` wrote.
+    `Dense` therefore continues a ranking with `Exact`. `file`: an index that `vector_index.build_index` wrote. Raises
+    ModelError where faiss is not installed.
     """
 
     def __init__(self, vectors: np.ndarray | Rows, pool: np.ndarray, file: Path) -> None:
@@ -109,7 +110,7 @@ class Indexed:
         self._index, self._read = faiss.read_index(str(self._file), faiss.IO_FLAG_MMAP), 0.0
 
     def best(self, queries: np.ndarray, size: int) -> list[Hits]:
-        """Returns the nearest passages of the pool for each query, at most `size`."""
+        """Returns at most `size` of the nearest passages of the pool for each query; a query may get none."""
         return [self._search(query, size) for query in queries]
 
     def _search(self, query: np.ndarray, size: int) -> Hits:

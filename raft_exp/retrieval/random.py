@@ -10,7 +10,7 @@ from raft_exp.retrieval.ranking import Ranker
 
 
 def random_ranker(pool: np.ndarray, seed: int) -> Ranker:
-    """Returns a ranker with a random order that depends only on `seed` and the id of the question.
+    """Returns a ranker with a random order of `pool`. The order depends only on `pool`, `seed` and the question's id.
 
     A pool of more than 1024 passages is not shuffled as a whole; its passages are drawn one after another.
     """

@@ -35,7 +35,10 @@ def reranked(score: Score, passages: Passages, question: str, first: Sequence[in
 
 
 class Rankings:
-    """Looks up the rankings in the folder of stage `rerank` by the id of a question."""
+    """Looks up the rankings in the folder of stage `rerank` by the id of a question.
+
+    The methods raise DataError for a question that has no ranking in the folder.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._rows = {

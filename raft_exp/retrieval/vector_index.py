@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 _ENCODED = 8_192  # vectors that FAISS encodes at once; constant, as its float32 products depend on this number
 _SORTED = 2**27  # bytes of codes that are sorted by list at once
-_SAMPLE = 64  # vectors for each list, of which its centre is learned
+_SAMPLE = 64  # vectors in the training sample for each list; the lists' centres are learned from this sample
 
 
 def build_index(vectors: np.ndarray | Rows, file: Path) -> None:
-    """Writes a FAISS index of the vectors, of shape (vectors, dimensions). Does nothing if it is there already."""
+    """Writes a FAISS index of `vectors`, shape (vectors, dimensions), to `file`. Does nothing if `file` exists."""
     if file.exists():
         return
     empty, codes = _empty_index(vectors, file.with_suffix(".empty")), file.with_suffix(".codes")

@@ -25,7 +25,7 @@ WORDS, STARTS, HOLDERS, SCORES, LENGTHS = (
     "starts.npy",  # (words + 1,) first posting of each word
     "holders.npy",  # (postings,) ordinals of passages, ascending within a word
     "scores.npy",  # (postings,)
-    "lengths.npy",  # (passages,) words of each passage
+    "lengths.npy",  # (passages,) number of words of each passage
 )
 K1, B = 1.5, 0.75  # the defaults of bm25s
 _CHUNK = 4_000_000  # characters of text in memory at a time
@@ -169,8 +169,8 @@ class _Run:
     postings: np.ndarray
     words: np.ndarray  # hashes of the words whose first posting is in this run
     starts: np.ndarray  # places of these first postings
-    holders: np.ndarray  # passages that contain each word of this run
-    counts: np.ndarray  # postings of each word in this run
+    holders: np.ndarray  # number of passages that contain each word of this run
+    counts: np.ndarray  # number of postings of each word in this run
 
 
 def _runs(files: Sequence[Path]) -> Iterator[_Run]:
