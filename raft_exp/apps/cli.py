@@ -46,7 +46,7 @@ from raft_exp.pipeline.arm_settings import ignored_settings
 from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.build import build
 from raft_exp.pipeline.config import Config, conf_dir
-from raft_exp.pipeline.converted import conversions
+from raft_exp.pipeline.converted import conversions, read_by
 from raft_exp.pipeline.export_settings import ends_before_datasets, not_exported
 from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.manifest import git_commit, has_local_changes
@@ -185,7 +185,8 @@ def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str
         screen.say(line, error=True)
     store = open_store(config.store, config.local_store)
     fingerprints = Fingerprints(store, save=not config.dry_run)
-    stages = [*conversions(config, fingerprints), *build(config, fingerprints)]
+    stages = build(config, fingerprints)
+    stages = [*read_by(conversions(config, fingerprints), stages), *stages]
     runner = Runner(store, run, run / CONFIG, config.spread, partial(remark, config))
     if config.dry_run:
         if not has_results(run):

@@ -3,7 +3,7 @@
 `use` registers each folder under the name of its GGUF file, so that loading this name loads the folder.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,6 +33,27 @@ def conversions(config: Config, fingerprint: Callable[[list[Path]], dict[str, st
         if gguf.is_gguf(model.name_or_path):
             named.setdefault(model.name_or_path, []).append((group, model))
     return [_conversion(name, users, fingerprint) for name, users in named.items()]
+
+
+def read_by(conversions: Sequence[Stage], stages: Sequence[Stage]) -> list[Stage]:
+    """Returns the conversions of the GGUF files that at least one of `stages` reads.
+
+    So `until=questions` converts no model that only data sets and trainings read.
+    """
+    read = {text for stage in stages for text in _texts(stage.description["config"])}
+    return [stage for stage in conversions if stage.config.name_or_path in read]
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yields all texts in nested settings."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def _conversion(

@@ -195,10 +195,10 @@ def _dropped_reasons(name: str, dataset: DatasetAudit, split: SplitAudit) -> Ite
 
 def _unusable_targets(audit: StudyAudit, gate: Mapping[str, object]) -> Iterator[str]:
     """Warns of questions that a teacher model gave no usable target. `gate`: the settings of the teacher's gate."""
-    lost = {"targets": rejections.lost_targets, "references": rejections.lost_references}
-    for name, line_of in lost.items():
-        if (figures := audit.get(name)) and (line := line_of(figures, gate)):
-            yield line
+    targets, references = audit.get("targets"), audit.get("references")
+    lost = [rejections.lost_targets(targets, gate)] if targets else []
+    lost += [rejections.lost_references(references, gate)] if references else []
+    yield from filter(None, lost)
 
 
 def _is_cut(split: SplitAudit | None) -> bool:

@@ -39,6 +39,13 @@ def test_a_plan_checks_the_model_and_converts_nothing(file, tmp_path):
         cli.study(positions, tmp_path, [])
 
 
+@pytest.mark.parametrize(("until", "converted"), [("questions", False), ("dataset", True)])
+def test_a_run_converts_the_model_only_where_a_stage_reads_it(file, tmp_path, until, converted):
+    overrides = (f"model.name_or_path={file}", f"store={tmp_path / 'store'}", f"until={until}", "dry_run=true")
+    planned = cli.study(compose(*small_study.SMALL, *overrides), tmp_path, [])
+    assert ("model" in [outcome.stage.label for outcome in planned]) == converted
+
+
 def test_what_the_model_rules_out_is_refused_before_any_other_stage(file, tmp_path):
     overrides = (f"model.name_or_path={file}", f"store={tmp_path / 'store'}", "model.max_length=5000")
     with pytest.raises(ModelError, match="has 4096 positions"):
