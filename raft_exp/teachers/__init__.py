@@ -6,7 +6,8 @@ over these settings reuses the targets.
 To add a teacher that computes its targets from the data set:
 
 1. Write `raft_exp/teachers/<name>.py` with a config dataclass that has `name: Literal["<name>"]`, and
-   `write(config, question, gold) -> Target`. `reference.py` is the shortest example.
+   `write(config, question, gold) -> Target`. `reference.py` is the shortest example. Every question that `write` gets
+   has an answer.
 2. Add the config to TeacherConfig and the function to TEACHERS below.
 3. Write conf/teacher/<name>.yaml.
 

@@ -106,7 +106,8 @@ class TargetWriting:
     def finish(self) -> None:
         """Writes targets.jsonl, quarantine.jsonl, audit.json and counts.json.
 
-        Raises DataError where fewer questions than `teacher.min_kept` have a target.
+        Raises DataError where the share of questions with a target is below `teacher.min_kept`, or where no question of
+        the training split (with `evaluated`: of its split) has a target.
         """
         self._files.finish()
         figures = self.tally.figures()
@@ -134,9 +135,9 @@ def quarantine_row(name: str, split: str, history: ReplyHistory[Result]) -> dict
 
 
 def check_kept(figures: ReplyAudit, least: float, what: str, file: Path, split: str = "train") -> None:
-    """Raises DataError if no item of a split has a usable reply, or too few items have one: a share below `least`.
+    """Raises DataError if no item of `split` has a usable reply, or a share of all items below `least` has one.
 
-    `what`: noun and verb for the usable items in the message: "questions have a target". `file`: quarantine.jsonl.
+    `what`: noun and verb for the usable items in the message, e.g. "questions have a target". `file`: quarantine.jsonl.
     """
     kept, total = figures["kept"], figures["asked"]
     needed = figures["splits"].get(split, {}).get("kept", 0)

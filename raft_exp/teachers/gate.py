@@ -50,7 +50,8 @@ def validate_reply(
 ) -> Target | Rejected:
     """Returns the target of a reply, or the reason why the reply is rejected.
 
-    `gold`: texts of the passages in the prompt. `form`: function that normalises texts of this corpus for comparisons.
+    A reply that is only text becomes the reasoning, or the answer if the question has no answer. `gold`: texts of the
+    passages in the prompt. `form`: function that normalises texts of this corpus for comparisons.
     """
     if rejected := unusable(entry):
         return rejected
@@ -107,7 +108,10 @@ def _length(gate: Gate, reason: str) -> Rejected | None:
 
 
 def _agreed(written: str, question: Question, form: Form) -> str | None:
-    """Returns the question's answer that has the same words as `written`, the answer of the reply; None without one."""
+    """Returns the question's answer that has the same words as `written`; None if no answer has.
+
+    `written`: the answer in the reply. Answers are compared in their `form`, without English articles.
+    """
     if written in question.answers:
         return written
     words = _words(written, form)
@@ -211,7 +215,8 @@ def question_problem(task: QuestionTask, question: str, answer: str) -> str:
 def same_answer(written: str, checked: str, agreement: float, form: Form = plain_words) -> bool:
     """Returns whether two answers agree: one contains the other, or the F1 of their words is at least `agreement`.
 
-    If one is a label (yes, no, ...), the first words of both must be equal. `form` normalises texts for the comparison.
+    If one is a label (yes, no, ...), the first words of both must be equal. An answer without words agrees with no
+    answer. `form` normalises texts for the comparison.
     """
     one, other = _words(written, form), _words(checked, form)
     if not one or not other:

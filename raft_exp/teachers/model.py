@@ -74,7 +74,7 @@ def is_model(teacher: object) -> TypeGuard[OpenaiTeacher | LocalTeacher]:
 
 
 def dated(teacher: Teacher, date: str) -> Teacher:
-    """Returns the teacher with `date` as the date in its chat template. Does not change a teacher behind a server."""
+    """Returns a local model teacher with `date` as the date in its chat template; any other teacher is unchanged."""
     if not isinstance(teacher, VllmTeacher | TransformersTeacher):
         return teacher
     return replace(teacher, model=replace(teacher.model, date=date))

@@ -1,8 +1,8 @@
 """Chooses pairs of passages for questions that need both (`task@teacher.questions=two_passages`).
 
-Two passages are linked by the rare names that they share: capitalised words, or words with a digit, that few passages
-have. In scripts without capitals every word counts. A word that the corpus also writes in lower case does not
-count: its capital only marks the beginning of a sentence.
+Two passages are linked by the rare names that they share. A name is a capitalised word, or a word with letters and
+digits. A name is rare if few passages have it. In scripts without capitals every word is a name. A word that the corpus
+also writes in lower case is no name: its capital only marks the beginning of a sentence.
 
 The choice depends on the passages alone, so it is the same in every run.
 """
@@ -47,11 +47,13 @@ def names_of(text: str) -> Names:
 
 
 class LinkedPairs:
-    """The pairs of passages of each split, the most closely linked first. A passage is in one pair at most.
+    """Pairs of linked passages. Both passages of a pair have the same split. A passage is in one pair at most.
 
-    `passages`: the passages, each with its split. `most_holders`: a name links passages only if at most this
-    many passages contain the name. `linked`: whether passages of two documents may be a pair. Each linking name adds
-    log(number of all passages / number of passages with the name) to the weight of a pair.
+    Each rare name that two passages share adds log(number of all passages / number of passages with the name) to the
+    weight of their pair. Pairs with high weights are chosen first.
+
+    `passages`: the passages, each with its split. `most_holders`: a name links passages only if at most this many
+    passages contain the name. `linked`: whether passages of two documents may be a pair.
     """
 
     def __init__(

@@ -20,9 +20,9 @@ Item = tuple[list[Passage], str]  # a passage, or a pair of passages, and their 
 class PassageSample:
     """The passages, or pairs of passages, to write questions for, each with its split.
 
-    The sample has a limited size. All its passages have at least `task.min_passage_words` words.
-    `corpus.split` selects the unit of the splits, e.g. documents (`corpora/split_units.py`). `enough`: whether there
-    are enough documents for a split by document. The passages of a pair have the same split.
+    The sample has a limited size. All its passages have at least `task.min_passage_words` words. The passages of a pair
+    have the same split. `corpus.split` selects the unit of the splits, e.g. documents (`corpora/split_units.py`).
+    `enough`: whether there are enough documents for a split by document.
     """
 
     def __init__(self, collection: Passages, corpus: Any, task: QuestionTask, seed: int, enough: bool = True) -> None:

@@ -4,9 +4,9 @@ First the documents are split into training, validation and test, as for a corpu
 passages are in one split. A small number of documents is split by section, or passage by passage
 (`corpora/split_units.py`).
 
-The teacher writes questions for a passage, which is their gold passage. A question with the words of an earlier one is
-dropped. In the check, the teacher answers each question from its passage. A question is dropped if the teacher declines
-to answer it, or gives another answer.
+The teacher writes questions for a passage, which is their gold passage. A question with the same words as an earlier
+question is dropped. In the check, the teacher answers each question from its passage. A question is dropped if the
+teacher declines to answer it, or gives another answer.
 
 With `task.pairs` the questions are about two passages, and both are gold. In the check, the teacher must give the
 answer from both together, and from neither alone.
@@ -46,7 +46,7 @@ Written = tuple[list[WrittenQuestion], Counter[str]]  # usable questions, and co
 
 @dataclass
 class QuestionWriting:
-    """The `TaskJob` that writes questions to written.jsonl. Drops questions with the words of an earlier one."""
+    """The `TaskJob` that writes questions to written.jsonl. Drops a question with the same words as an earlier one."""
 
     task: QuestionTask
     chosen: PassageSample
@@ -120,7 +120,10 @@ class QuestionWriting:
 
 @dataclass
 class AnswerCheck:
-    """The `TaskJob` that answers each question from all its passages together, and from each passage alone."""
+    """The `TaskJob` in which the teacher answers each written question, as a check.
+
+    The teacher answers from all passages of the question together, and for a pair also from each passage alone.
+    """
 
     task: CheckTask
     passages: Path
@@ -229,7 +232,7 @@ def finish(
     """Writes questions.jsonl, quarantine.jsonl and audit.json. Returns the number of questions by split.
 
     `least`: smallest share of questions that must pass the check. `checking`: None without a check. Raises DataError
-    where too few questions are usable.
+    where the training split or the test split has no usable question, or where fewer questions pass the check.
     """
     kept, collection, splits = checking.kept if checking else None, Passages(passages), Counter[str]()
 

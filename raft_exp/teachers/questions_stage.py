@@ -33,14 +33,15 @@ class WrittenQuestionsStage:
     split_rules: KeyedWhenSet[Count] = 0  # split_units.RULES if the split may be by section or passage, else 0
 
 
-# Raised twice more than the version of published questions: the gate recognises more refusals; and of several sentences
-# with the answer, the one most similar to the question is the evidence.
+# Two above the version of published questions, for two changes: the gate recognises more refusals; where several
+# sentences hold the answer, the evidence is the sentence most similar to question and answer.
 @stage("questions", VERSION + 2, resumable=True)
 def write_questions(config: WrittenQuestionsStage, *, passages: Path, out: Path) -> None:
     """Writes questions.jsonl, quarantine.jsonl, audit.json and counts.json.
 
-    The teacher's replies are stored in its ledger, so that a killed run requests only the missing ones. Raises
-    BudgetError, ServerError, and DataError where too few questions are usable.
+    The teacher's replies are stored in its ledger, so that a run after a kill requests only the missing replies. Raises
+    BudgetError where the teacher's budget is used up, ServerError where requests get no usable reply, and DataError
+    where too few questions are usable.
     """
     from raft_exp.tasks.model import cleaner, identity
     from raft_exp.tasks.runner import TaskRunner

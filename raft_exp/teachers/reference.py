@@ -15,6 +15,6 @@ class ReferenceConfig:
 
 
 def write(config: ReferenceConfig, question: Question, gold: Sequence[Passage]) -> Target:
-    """Returns a target with the question's first answer, and its long answer ("" for none) as the reasoning."""
+    """Returns a target: the question's first answer, with the long answer as reasoning ("" without a long answer)."""
     del config, gold
     return Target(question.id, question.answers[0], question.explanation)

@@ -1,4 +1,4 @@
-"""Why a teacher's replies are rejected, in words, and the warning about questions without a usable reply."""
+"""Describes why a teacher's replies are rejected, in a warning about questions without a usable reply."""
 
 from collections.abc import Mapping
 
@@ -33,12 +33,18 @@ _REASONS = {
 
 
 def lost_targets(figures: ReplyAudit, gate: Mapping[str, object]) -> str:
-    """Returns the warning about questions without a target; "" if they are few. `gate`: settings of the task's gate."""
+    """Returns the warning about questions without a target; "" if they are fewer than 5%.
+
+    `gate`: settings of the task's gate.
+    """
     return _warning(figures, "got no usable target and are in no training set", "targets", gate)
 
 
 def lost_references(figures: ReplyAudit, gate: Mapping[str, object]) -> str:
-    """Returns the warning about evaluated questions without a target, with which replies are compared; "" if few."""
+    """Returns the warning about questions of the evaluation without a target; "" if they are fewer than 5%.
+
+    The wording of the model's replies is compared with these targets. `gate`: settings of the task's gate.
+    """
     name = f"targets@{next(iter(figures['splits']), 'test')}"
     return _warning(figures, "of the evaluation got no usable text to compare the wording with", name, gate)
 

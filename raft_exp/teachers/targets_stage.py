@@ -1,6 +1,7 @@
 """Stage `targets`: the teacher writes a target for each training and validation question.
 
-With `evaluated`, it writes targets for the questions of the evaluation instead. Replies are compared with these.
+With `evaluated`, it writes targets for the questions of the evaluation instead. The evaluation compares the replies of
+the models with these targets.
 """
 
 import json
@@ -37,7 +38,7 @@ class TargetsStage:
 def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path) -> None:
     """Appends a row for each question to targets.jsonl. Continues the file of a killed run.
 
-    Raises DataError for a question without an answer.
+    Raises DataError for a question without an answer, or with an empty one.
     """
     file = out / "targets.jsonl"
     done = append_complete_lines(file)
@@ -67,8 +68,9 @@ class ModelTargetsStage:
 def model_targets(config: ModelTargetsStage, *, passages: Path, questions: Path, out: Path) -> None:
     """Writes targets.jsonl and quarantine.jsonl (both in the order of the questions), audit.json and counts.json.
 
-    The teacher's replies are stored in its ledger, so that a killed run requests only the missing ones. Raises
-    BudgetError, ServerError, and DataError where too few questions have a target.
+    The teacher's replies are stored in its ledger, so that a run after a kill requests only the missing replies. Raises
+    BudgetError where the teacher's budget is used up, ServerError where requests get no usable reply, and DataError
+    where too few questions have a target.
     """
     from raft_exp.tasks.model import cleaner, identity
     from raft_exp.tasks.runner import TaskRunner

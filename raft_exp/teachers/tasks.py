@@ -24,7 +24,9 @@ class Gate:
 class AnswerTask(Task):
     """The task to write the target of a question from the gold passages and the answer (if the question has one)."""
 
-    reply: Literal["paper", "json", "text"]  # ##Reason: ... ##Answer: | {"reason", "answer"} | text: reasoning alone
+    # Form of a reply. paper: ##Reason: ... ##Answer: ...; json: an object with "reason" and "answer"; text: sentences
+    # without markers, which are the target's reasoning, or its answer if the question has no answer.
+    reply: Literal["paper", "json", "text"]
     gate: Gate
 
     @property
@@ -37,7 +39,7 @@ class AnswerTask(Task):
 class PairConfig:
     """The settings that choose pairs of passages, for questions that need both (`teachers/pairs.py`)."""
 
-    most_holders: Annotated[int, Field(ge=2)]  # a name in more passages is not rare, and links none
+    most_holders: Annotated[int, Field(ge=2)]  # a name in more passages does not link passages
     linked: bool  # passages of two documents may be a pair; false: only passages of one document
     min_quote_words: Positive  # least number of words of the quote from each passage
 
@@ -51,7 +53,7 @@ class QuestionTask(Task):
     max_question_words: Positive
     max_answer_words: Positive
     min_passage_words: Count  # shorter passages are skipped
-    # Largest number of passages, or of pairs, of the test split, and of the validation split
+    # Largest number of passages, or of pairs, of the test split, and of the validation split; null: no limit
     held_out_passages: Positive | None
     pairs: KeyedWhenSet[PairConfig | None] = None  # null: questions about one passage
 
