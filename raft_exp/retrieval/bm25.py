@@ -9,6 +9,8 @@ from raft_exp.core.records import Question
 from raft_exp.retrieval.ranking import Ranker, without_scores
 from raft_exp.retrieval.word_index import Postings
 
+_CHUNK = 8_192  # hits that are Python numbers at once: all passages without a word of the question have one score
+
 
 class Bm25:
     """Ranks the passages of a pool by BM25 score. Passages with equal scores keep the order of the pool.
@@ -28,7 +30,9 @@ class Bm25:
         done, size = 0, 32
         while done < len(self._pool):
             best = _top(scores, size)
-            yield from zip(self._pool[best[done:]].tolist(), scores[best[done:]].tolist(), strict=True)
+            for start in range(done, len(best), _CHUNK):
+                part = best[start : start + _CHUNK]
+                yield from zip(self._pool[part].tolist(), scores[part].tolist(), strict=True)
             done, size = len(best), size * 8
 
     def similarity(self, question: Question, ordinals: Iterable[int]) -> list[float]:
