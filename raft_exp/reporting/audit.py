@@ -22,6 +22,8 @@ def study_audit(
 ) -> StudyAudit:
     """Reads the audits of the stages and returns them as one structure.
 
+    An optional part is absent if its folder is None or has no audit.
+
     - `datasets`: name of a training set -> its folder.
     - `test`: the folder of the test set.
     - `conditions`: name of a condition -> the folder of its test set.

@@ -45,7 +45,7 @@ class CitationTable(TypedDict):
 def add_invented_quotes(
     results: Results, arms: Mapping[str, Mapping[str, object]], rows: Mapping[str, Sequence[Prediction]]
 ) -> None:
-    """Adds the share of invented quotes to the results of each arm whose prompt asks for quotes and that quotes.
+    """Adds the share of invented quotes to each arm whose prompt asks for quotes and whose replies have quotes.
 
     `arms`: arm -> its settings. `rows`: arm -> its predictions.
     """
@@ -57,7 +57,9 @@ def add_invented_quotes(
 def add_citations(
     results: Results, folders: Mapping[str, Path], rows: Mapping[str, Sequence[Prediction]], save: Save
 ) -> None:
-    """Adds recall and precision of citations to the results, and the claims to the predictions, which are saved again.
+    """Adds recall and precision of citations by the NLI model to the results.
+
+    The function also adds the claims to the predictions, and saves the predictions again with `save`.
 
     `folders`: arm -> the result folder of its stage `citations`. `rows`: arm -> its predictions.
     """
@@ -97,7 +99,7 @@ def add_judged_citations(
 
 
 def table(results: Results) -> CitationTable:
-    """Returns the table of the section on citations: recall and precision by the NLI model, and by the judge."""
+    """Returns the table of citations: invented quotes, then recall and precision by the NLI model and by the judge."""
     arms = {name: arm for name, arm in results["arms"].items() if arm.get("citations")}
     deciders = [name for name in _DECIDED_BY if any(name in arm["citations"] for arm in arms.values())]
     rows: list[CitationRow] = [

@@ -16,7 +16,10 @@ from raft_exp.reporting.settings import RunGroup
 
 
 def compared(groups: Sequence[RunGroup]) -> ComparisonResults:
-    """Returns the comparison of the settings. Raises DataError if the runs have no metric in common."""
+    """Returns the comparison of the settings.
+
+    Raises DataError if the runs have no metric in common, or if a run lacks a file of predictions.
+    """
     runs = [run for group in groups for run in group.runs.values()]
     metrics = [name for name in METRICS if all(name in run.results["metrics"] for run in runs)]
     metrics.sort(key=runs[0].results["metrics"].index)

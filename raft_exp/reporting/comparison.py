@@ -45,7 +45,7 @@ COMPARISONS = (
 def write_comparison(out: Path, runs: Sequence[Run], left_out: Sequence[str]) -> ComparisonResults:
     """Writes the pages, comparison.json and the CSV files into `out`; returns the results.
 
-    `left_out`: one line for each run that is not compared.
+    `left_out`: one line for each run that is not compared. Raises DataError as `settings` and `compared` do.
     """
     from markupsafe import Markup
 

@@ -97,7 +97,10 @@ def _differences(a: Arm, b: Arm) -> Iterator[str]:
 
 
 def _training(a: Arm, b: Arm, of_reasoning: bool) -> Iterator[str]:
-    """Yields what differs between two trainings, besides the reasoning in their targets with `of_reasoning`."""
+    """Yields what differs between two trainings.
+
+    `of_reasoning`: whether the caller names the difference in reasoning. If so, the setting `cot` is left out here.
+    """
     if a.get("recipe") != b.get("recipe"):
         equal = _learns_reasoning(a) == _learns_reasoning(b)
         yield f"the training rows ({_EQUAL_TARGETS if equal else _OTHER_TARGETS})"

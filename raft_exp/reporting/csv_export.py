@@ -29,7 +29,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
 
 
 def safe_cell(value: object) -> object:
-    """Returns a cell that a spreadsheet program shows as text: an apostrophe comes before a text like a formula."""
+    """Returns the value of a cell. A text that begins like a formula gets an apostrophe, so that it is not computed."""
     # A spreadsheet runs text that begins like a formula; numbers are safe.
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 

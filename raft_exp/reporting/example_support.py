@@ -36,9 +36,9 @@ class ExampleClaim(TypedDict):
 class ExampleClaims(TypedDict):
     """The claims of a reply."""
 
-    number: int
-    supported: int
-    shown: list[ExampleClaim]  # the first ones
+    number: int  # of all claims
+    supported: int  # number of supported claims
+    shown: list[ExampleClaim]  # the first claims, of at most 1,500 characters together
 
 
 class JudgeAgreement(TypedDict):

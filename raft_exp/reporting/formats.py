@@ -54,7 +54,7 @@ def p_text(p_value: float) -> str:
 
 
 def figure_text(figure: Figure | None) -> str:
-    """Formats a figure in percent with its interval, such as `69.1 (66.0-72.0)`."""
+    """Formats a figure in percent with its interval, such as `69.1 (66.0-72.0)`; "" for None."""
     if not figure:
         return ""
     return f"{percent(figure['value'])} ({percent(figure['low'])}-{percent(figure['high'])})"

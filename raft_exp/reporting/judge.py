@@ -1,4 +1,4 @@
-"""Adds a judge's figures to the results of a study, and its words to the predictions."""
+"""Adds a judge's figures to the results of a study, and the judge's words to the predictions."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,9 @@ def add_judge(
     rows: Mapping[str, Sequence[Prediction]],
     save: Save,
 ) -> None:
-    """Adds the judge's figures to the results, and its words to the predictions, which are saved again.
+    """Adds the judge's figures to the results, and the judge's words to the predictions, which are saved again.
+
+    Adds nothing if `judgements` and `pairs` are empty.
 
     `judgements`: arm -> result folder of its stage `judge`. `pairs`: "<a>|<b>" -> result folder of the stage
     `judge_pairs`. `rows`: arm -> its predictions.

@@ -73,7 +73,7 @@ class CorrectedTask(TypedDict):
 
 
 class CorrectedView(TypedDict):
-    """The section on corrected figures; without tasks there are no labels."""
+    """The section on corrected figures. Without labels, `tasks` is empty."""
 
     tasks: list[CorrectedTask]
     too_few: str
@@ -146,7 +146,10 @@ def _counts(arms: Mapping[str, int]) -> str:
 
 
 def lines(results: Results) -> list[str]:
-    """Returns the corrected figures as lines for the terminal: a line for each task; [] without labels."""
+    """Returns the corrected figures as lines for the terminal; [] without labels.
+
+    There is a line for each task, then a line that names the arms with too few labels, if any.
+    """
     judge = results.get("judge")
     if judge is None or "corrected" not in judge:
         return []

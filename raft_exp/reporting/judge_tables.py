@@ -37,11 +37,11 @@ class JudgeTask(TypedDict):
 
 
 class PairRow(TypedDict):
-    """A row of the table of preferences: two arms."""
+    """A row of the table of preferences: two arms. See `evaluation.results.JudgedPair`."""
 
     a: str
     b: str
-    share: str
+    share: str  # how often the judge prefers `a`
     interval: str
     n: int
     missing: int
@@ -159,7 +159,7 @@ def state(judge: JudgeResults) -> str:
 
 
 def _short(figure: JudgeFigure, questions: int) -> str:
-    """Returns a figure with its number of values, where they are fewer than the test questions, and of missing ones."""
+    """Returns a figure, with its number of values if this is below `questions`, and its number of missing values."""
     value = "unknown" if figure["value"] is None else f"{percent(figure['value'])}%"
     counts = [f"n {figure['n']:,}"] if figure["n"] < questions else []
     counts += [f"{figure['missing']:,} missing"] if figure["missing"] else []

@@ -117,8 +117,8 @@ def _within(groups: Sequence[RunGroup], metrics: Sequence[str], part: Part) -> R
 def _between(a: RunGroup, b: RunGroup, metrics: Sequence[str], part: Part) -> Rows:
     """Compares the arms that both settings have, and the two reference arms if their names differ.
 
-    Arms with equal replies in both settings are skipped, and metrics of wording where the texts differ that replies are
-    compared with.
+    Arms with equal replies in both settings are skipped. Metrics of wording are skipped if the two settings compare the
+    replies with different texts.
     """
     metrics = [metric for metric in metrics if not METRICS[metric].of_wording or _same_references(a, b)]
     arms = [(arm, arm) for arm in _arms_of_both(a, b, part)]

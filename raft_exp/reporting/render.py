@@ -19,7 +19,10 @@ _UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&"}  # "</scrip
 
 
 def write(path: Path, template: str, view: Mapping[str, object]) -> None:
-    """Renders a template into `path`. In an HTML page, a policy forbids connections and all scripts but its own."""
+    """Renders a template into `path`. In an HTML page, a policy forbids connections and all scripts except one.
+
+    The allowed script is that of the page (`script`).
+    """
     markdown = path.suffix == ".md"
     own = {} if markdown else {"script": script(), "policy": policy()}
     page = _environment(markdown).get_template(template).render({**view, **own})

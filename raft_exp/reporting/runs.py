@@ -171,7 +171,7 @@ def open_runs(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
     """Returns the finished runs in the folders, and a line for each unfinished run of a sweep.
 
     Each path must be the folder of a run or of a sweep. Raises DataError for any other path, for an unfinished run
-    outside a sweep, and if no run is finished.
+    outside a sweep, for results or a config that cannot be read, and if no run is finished.
     """
     runs, left_out = [], []
     for path in paths:

@@ -89,11 +89,14 @@ def report(
 ) -> None:
     """Writes results.json, timings.json, audit.json, the predictions, the pages and the CSV files.
 
-    All paths are result folders of stages. The predictions are files `predictions/<arm>[@<condition>].jsonl`.
+    All paths are result folders of stages. The predictions are files `predictions/<arm>[@<condition>].jsonl`. Raises
+    DataError if a test set is empty, has a question without an answer or has an id twice, and for labels that do not
+    fit the study.
 
     - `test`: the test set of the study. `conditions`: condition -> its test set.
     - `gold_test`: the test questions with their gold passages alone, for arms with context=gold.
     - `answers`: `<arm>` or `<arm>@<condition>` -> its answers.
+    - `datasets`: name of a training set -> its folder. `adapters`: name of a training or ready adapter -> its folder.
     - `passages`, `questions`: needed for metrics of supporting sentences and of API calls, and for slices by training
       data.
     - `targets`: the targets of a teacher model, whose audit is read.
@@ -195,6 +198,7 @@ def _examples_shown(counts: Path) -> ShownExamples | None:
 
 
 def _examples(path: Path) -> list[Example]:
+    """Returns the rows of a test set. Raises DataError for an empty file, a row without an answer, or a repeated id."""
     examples = list(read_jsonl(path, Example))
     if not examples:
         raise DataError(f"{path}: has no test questions; check corpus.test and evaluation.max_items")
@@ -314,7 +318,7 @@ def _judge(
 ) -> None:
     """Adds to `results` the verdict, the warnings, and the differences between the arms' settings.
 
-    `words`: of the reference answers, in the median.
+    `words`: median number of words of the reference answers.
     """
     from raft_exp.reporting.contrasts import contrasts, other_pairs
     from raft_exp.reporting.verdict import verdict

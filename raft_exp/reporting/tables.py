@@ -125,7 +125,7 @@ def _row(
     marked: Set[tuple[str, str]] = frozenset(),
     missing: str = "does not reason",
 ) -> Row:
-    """Returns a row of figures. `missing`: why the row may have no figure in a metric of reasons."""
+    """Returns a row of figures. `missing`: the text of a cell without a figure, in metrics of reasoning."""
     cells: list[Cell] = [
         {**cell(arm["metrics"].get(m), missing if _of_reasons(m) else ""), "marked": (name, m) in marked} for m in names
     ]

@@ -43,7 +43,7 @@ class PaperPart:
 
     @cached_property
     def metric(self) -> str:
-        """The name of our metric, whose figures are shown beside the paper's figures."""
+        """The name of our metric, whose figures are shown beside the paper's figures. Needs at least one run."""
         return metric_of(self.published, self.runs[0].results["metrics"])
 
     @cached_property

@@ -45,8 +45,8 @@ class CotRow(TypedDict):
     name: str
     without: Pair
     with_cot: Pair
-    published: str
-    difference: str
+    published: str  # the paper's difference, in points
+    difference: str  # our difference, in points
     interval: str
     p_value: str
 

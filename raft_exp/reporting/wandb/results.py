@@ -101,7 +101,7 @@ def _tables(folder: Path, results: Results, audit: StudyAudit) -> Iterator[tuple
 
 
 def examples_table(folder: Path, results: Results) -> "Table":
-    """Returns a table with a row for each question. Questions on which the arms disagree come first."""
+    """Returns a table of at most 50 test questions. Questions on which the arms disagree come first."""
     arms = list(results["arms"])
     test, predictions = folder / "dataset" / "test.jsonl", folder / "predictions"
     shown = examples(test, predictions, arms, results["metrics"], results["reference"], EXAMPLES)

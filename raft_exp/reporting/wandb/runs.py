@@ -54,7 +54,10 @@ class OnlineRun(TypedDict):
 
 
 def start(study: WandbStudy, job_type: str, name: str) -> WandbRun:
-    """Starts a W&B run. If the server does not answer, the run is offline, so that the study goes on."""
+    """Starts a W&B run. If the server does not answer, the run is offline, so that the study goes on.
+
+    Raises the error of wandb if an offline run cannot be started.
+    """
     mode = mode_of(study.logger.mode)
     try:
         run = _init(study, job_type, name, mode)

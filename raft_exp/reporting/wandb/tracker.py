@@ -39,7 +39,7 @@ class WandbTracker:
         return False
 
     def log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Logs a table to the W&B run of this process."""
+        """Logs a table to the W&B run of this process. Does nothing without such a run."""
         import wandb
 
         if wandb.run is not None:
