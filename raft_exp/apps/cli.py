@@ -176,7 +176,8 @@ def job(composed: DictConfig) -> None:
 def study(values: dict[str, object], run: Path, overrides: list[str], sweep: str = "") -> list[Outcome]:
     """Parses, builds and runs a study, with results in the folder `run`.
 
-    `overrides`: the settings on the command line. `sweep`: name of the sweep to which the study belongs, or "".
+    `overrides`: the settings on the command line. `sweep`: name of the sweep to which the study belongs, or "". Returns
+    the outcome of each stage. With dry_run, no stage runs, and the outcomes tell which stages would run.
     """
     config = parse(values)
     secrets.check_settings(values)
@@ -327,7 +328,10 @@ def _push(config: Config, run: Path) -> None:
 
 
 def resolved(composed: DictConfig) -> dict[str, object]:
-    """Returns the settings that Hydra composed, with the YAML files of their arms, wordings and other corpora."""
+    """Returns the settings that Hydra composed, with the YAML files of their arms, wordings and other corpora.
+
+    Raises ConfigError if lora=full or lora=none is chosen, but lora.r is not 0.
+    """
     values = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(values, dict)
     r = values["lora"]["r"] if isinstance(values.get("lora"), dict) else 0

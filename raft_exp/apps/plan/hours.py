@@ -21,7 +21,7 @@ def hours(study: PlannedStudy, footprint: Footprint | None, device: Device, left
     """Returns the seconds of the reused stages, of each stage to run, and of all stages to run together.
 
     Stages other than train and evaluate are estimated only from measured results. `footprint`: sizes of the model, None
-    if unknown. `left`: receives lines with the stages that have no estimate, and what helps.
+    if unknown. `left`: receives lines with the stages that have no estimate, and a remedy.
     """
     figures, unknown, unsized = list[Figure](), list[str](), list[str]()
     planned = [stage for stage in study.stages if study.store.look(stage).status == "planned"]
