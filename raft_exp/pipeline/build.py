@@ -35,7 +35,7 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     first = [make.passages, *make.before_questions, make.questions]
     stages = [*first, *(each for each in (*make.vectors.values(), make.index) if each not in first)]
     stages += [reranked for reranked in make.reranked.values() if "targets" not in reranked.inputs]
-    # these questions come before anything is paid: there may be none
+    # These stages fail if there are no such questions, so they run before anything is paid.
     stages += [*elsewhere.sources, *searched.questions]
     stages += [*make.references, make.targets]  # without long references, the study ends before it pays for training
     stages += [reranked for reranked in make.reranked.values() if "targets" in reranked.inputs]

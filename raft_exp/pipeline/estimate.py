@@ -2,10 +2,15 @@
 
 The estimate for a stage is taken from the newest comparable result:
 
-- train: the same model and device; seconds are scaled by the number of examples
+- train: the same model and device; the seconds are scaled by the number of examples
 - evaluate: the same model and device; scaled by the number of questions
 - dataset: the same tokenizer; scaled by the number of rows
-- other stages: the same input
+- judge, judge_pairs: the same judge; scaled by the number of questions
+- citations: the same NLI model; scaled by the number of replies
+- kl: the same model and device
+- ingest, questions: the same corpus
+- index, embed, rerank, targets, export: the same input, and the same encoder, reranker or teacher
+- other stages: any result of the stage
 
 A result with less than a tenth of the planned items is ignored, because most of its seconds are loading time. Without a
 comparable result the seconds are unknown.
@@ -101,14 +106,14 @@ class ExpectedSeconds:
     def missing_questions(self, stages: Iterable[Stage]) -> Stage | None:
         """Returns the stage that makes the questions, if trainings or evaluations among `stages` need their number.
 
-        Returns None if the sizes of all trainings and evaluations are known.
+        Returns None if the sizes of all trainings and evaluations are known, or unknown for another reason.
         """
         waiting = [stage for stage in stages if stage.name in ("train", "evaluate") and self.items(stage) is None]
         made = (_input(_input(stage, "dataset" if stage.name == "train" else "test"), "questions") for stage in waiting)
         return next((stage for stage in made if self.sizes.questions(stage) is None), None)
 
     def advice(self, stages: Sequence[Stage]) -> str:
-        """Returns what makes the seconds of trainings and evaluations known that this class cannot estimate."""
+        """Returns advice for a user: how to get an estimate if the store has no comparable training or evaluation."""
         questions, plan = self.missing_questions(stages), "python -m raft_exp.plan estimates training and evaluation"
         return f"{questions_first(questions)}; then {plan}" if questions else f"{plan} without such results"
 

@@ -55,7 +55,7 @@ class Runner:
     def plan(self, stages: Sequence[Stage]) -> list[Outcome]:
         """Prints for each stage whether it would run, with its expected seconds. Writes plan.json and nothing else.
 
-        A folder with the results of an earlier run keeps the plan of this run.
+        If the run folder has the results of an earlier run, the plan.json of that run stays unchanged.
         """
         outcomes = [self._store.look(stage) for stage in stages]
         expected = ExpectedSeconds(self._store.root)

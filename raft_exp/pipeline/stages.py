@@ -123,7 +123,8 @@ class StageMaker:
             settings = targets_stage.ModelTargetsStage(for_targets(teacher), self._teacher_files)
             process = placement.of_teacher(teacher)
             return Stage(targets_stage.model_targets, settings, inputs, process=process, check=self._pools)
-        check = self._pools if hasattr(self._config.corpus, "split") else None  # its error may name another split
+        # A teacher by rules costs nothing. The check is useful only where its error can propose another `corpus.split`.
+        check = self._pools if hasattr(self._config.corpus, "split") else None
         return Stage(targets_stage.targets, targets_stage.TargetsStage(teacher), inputs, check=check)
 
     @cached_property
@@ -184,7 +185,7 @@ class StageMaker:
 
     @cached_property
     def _documents_are_searched(self) -> bool:
-        """Whether a question of the file names neither gold nor documents, and the search needs the BM25 index."""
+        """Whether the gold of a question of the file may need a search in the BM25 index (`searches_documents`)."""
         return bool(self._question_files) and searches_documents(self._config.corpus)
 
     @property
