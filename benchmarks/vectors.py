@@ -94,6 +94,7 @@ def prepare_random(folder: Path, count: int) -> None:
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(WIDTH), WIDTH, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
     )
+    of_number = int(index.sa_code_size() - index.code_size)  # bytes of a list's number
     index.quantizer.add(made(generator, lists))
     index.train(made(generator, lists))  # only the ranges of the components, as the lists have their centres
     faiss.write_index(index, str(folder / "index.empty"))
@@ -102,7 +103,7 @@ def prepare_random(folder: Path, count: int) -> None:
             block = min(BLOCK, count - start)
             numbers = generator.integers(lists, size=block, dtype="<u8").view(np.uint8).reshape(block, 8)
             codes = generator.integers(256, size=(block, WIDTH), dtype=np.uint8)
-            file.write(np.hstack([numbers[:, : index.coarse_code_size()], codes]).tobytes())
+            file.write(np.hstack([numbers[:, :of_number], codes]).tobytes())
 
 
 def measured(program: str, *arguments: str) -> tuple[str, float, float, float]:
