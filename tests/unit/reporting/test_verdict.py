@@ -260,7 +260,7 @@ def test_truncated_and_empty_replies_and_missing_ones(open_study: Study) -> None
     open_study.replies["base"] = [*empty, *open_study.replies["base"][6:150]]
     _, warnings = judged(open_study)
     assert about(warnings, "model.max_new_tokens=32: raft 10.0%.", "Raise model.max_new_tokens.")
-    tokens = {"splits": {"train": {"rows": 9, "completion_tokens": {"max": 330}}}}
+    tokens = {"splits": {"train": {"rows": 9, "completion_tokens": {"min": 9, "median": 20, "max": 330}}}}
     (open_study.root / "raft_data" / "audit.json").write_text(json.dumps(tokens))
     assert about(judged(open_study)[1], "Raise model.max_new_tokens (the longest training target has 330 tokens).")
     assert about(warnings, "Empty replies: base 4.0%"), "of the 150 that came"
