@@ -56,7 +56,7 @@ def test_vectors_are_indexed_and_searched(tmp_path):
     pytest.importorskip("faiss", reason="dense search: pip install 'raft_exp[dense]'")
     _, build, search, exact = run(tmp_path, "vectors.py", "4000", "--folder", str(tmp_path))
     assert [row.split()[:2] for row in (build, search, exact)] == [["4,000", it] for it in ("build", "search", "exact")]
-    assert float(search.split()[-1]) > 0.8
+    assert float(search.split()[-1]) > 0.7
     assert not [*(tmp_path / "4000").glob("index.[!f]*")]
 
 
