@@ -56,8 +56,8 @@ def check(stages: Iterable[Stage]) -> None:
             if getattr(model, "accelerator", "") == "gpu" and not _has_gpu():
                 raise ModelError(
                     f"{place}.accelerator=gpu: torch finds no GPU on this machine, and {stage.label} needs one; use a "
-                    "machine with a GPU, or trainer=cpu with a small model: model=smollm2_135m, or model=tiny (random weights) to try "
-                    "the settings"
+                    "machine with a GPU, or trainer=cpu with a small model: model=smollm2_135m, or model=tiny (random "
+                    "weights) to try the settings"
                 )
 
 
