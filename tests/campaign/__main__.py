@@ -9,11 +9,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.campaign import damages, folders, keys, kills, replies
+from tests.campaign import damages, folders, keys, kills, replies, spread
 from tests.campaign.table import Campaign, markdown, replaced
 
 CAMPAIGNS: dict[str, Campaign] = {
     "kills": kills.run,
+    "spread": spread.run,
     "damages": damages.run,
     "replies": replies.run,
     "folders": folders.run,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.campaign import __main__ as command
+from tests.campaign import spread
 from tests.campaign.table import Row, markdown, replaced
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "reliability.md"
@@ -32,8 +33,17 @@ def test_a_table_replaces_the_one_before():
 
 def test_an_unknown_name_is_one_line(capsys):
     assert command.main(["kill"]) == 2
-    assert "kill: campaigns are kills, damages" in capsys.readouterr().out
+    assert "kill: campaigns are kills, spread, damages" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_odd_replies_become_no_answers(capsys):
     assert command.main(["replies", "seed=1"]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_killed_tasks_of_ingest_and_of_rows_change_no_byte(tmp_path, monkeypatch):
+    monkeypatch.setattr(spread, "STUDIES", 1)
+    (row,) = spread.run(tmp_path, 0)
+    assert row.tried == 1
+    assert not row.wrong
