@@ -271,6 +271,8 @@ class SplitChoice(TypedDict):
     test_questions: int
     of_trained_documents: int  # test questions whose gold is in a document with gold of a training question
     with_trained_gold: int  # test questions with a gold passage that is also gold of a training question
+    # test questions and all questions, and corpus.test, if the share of test questions is far from it
+    test_share: NotRequired[tuple[int, int, float]]
     beside_training: int  # test questions whose gold shares a sentence with a possible training passage
 
 

@@ -20,13 +20,18 @@ Questions = Callable[[], Iterator[Question]]  # each call streams the questions,
 
 
 class QuestionLevel:
-    """The splits of questions by documents, sections or single questions."""
+    """The splits of questions by documents, sections or single questions.
 
-    def __init__(self, by: SplitBy, questions: Questions, collection: Passages, config: Shares, seed: int) -> None:
+    `few`: the corpus has few documents, so that a share of the documents may be another share of the questions.
+    """
+
+    def __init__(
+        self, by: SplitBy, questions: Questions, collection: Passages, config: Shares, seed: int, few: bool = False
+    ) -> None:
         self.by, self.collection = by, divided(collection, by)
         self._questions, self._config = questions, config
         if by == "document":
-            self.split = Splits.of(questions(), self.collection, config, seed).split
+            self.split = Splits.of(questions(), self.collection, config, seed, few).split
             return
         self.split = DrawnSplits(by, questions, self.collection, config, seed).split
         if by == "question" and not self.is_filled():  # too few passages to keep the questions of a passage together

@@ -1,5 +1,6 @@
 """The splits of a file's questions by document. `question_levels.py` has the splits by smaller units."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
@@ -11,7 +12,7 @@ from raft_exp.core.sampling import HashSample
 from raft_exp.core.shingles import text_hash, units
 from raft_exp.core.wording import WordingUses, answer_forms
 from raft_exp.corpora.groups import DocumentGroups, copied_documents
-from raft_exp.corpora.shares import draw_share
+from raft_exp.corpora.shares import draw_nearest, draw_share
 
 SPLITS = ("train", "validation", "test")
 
@@ -21,11 +22,11 @@ class Shares(Protocol):
 
     @property
     def validation(self) -> float:
-        """Share of the documents whose questions are in the validation split."""
+        """Share of the documents (of the questions, if documents are few) in the validation split."""
 
     @property
     def test(self) -> float:
-        """Share of the documents whose questions are in the test split."""
+        """Share of the documents (of the questions, if documents are few) in the test split."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +41,27 @@ class Splits:
 
     groups: DocumentGroups
     owners: dict[int, str]  # group -> the split that the file gives to one of its questions; "" if it gives none
-    test: HashSample
-    validation: HashSample
+    test: HashSample | set[str]
+    validation: HashSample | set[str]
     collection: Passages
 
     @classmethod
-    def of(cls, questions: Iterable[Question], collection: Passages, config: Shares, seed: int) -> "Splits":
-        """Draws the splits. Test or validation documents are drawn only if the file has no question of that split."""
+    def of(
+        cls, questions: Iterable[Question], collection: Passages, config: Shares, seed: int, few: bool = False
+    ) -> "Splits":
+        """Draws the splits. Test or validation documents are drawn only if the file has no question of that split.
+
+        `few`: the shares are of the questions, because few documents may have very different numbers of them. False:
+        they are of the documents.
+        """
         groups, document_splits, uses, drawn = DocumentGroups(), dict[int, str](), WordingUses(), False
+        asked = Counter[int]()  # document -> questions
         for question in questions:
             documents = units_of(question, collection)
             uses.add(text_hash(units(question.question)), documents, answer_forms(question.answers))
             document = groups.join(documents)
             document_splits[document] = last(question.split, document_splits.get(document, ""))
+            asked[document] += 1
             drawn = drawn or not question.split
         if drawn:
             for copies in chain(copied_documents(collection, groups), uses.repeated()):
@@ -63,10 +72,23 @@ class Splits:
             owners[group] = last(split, owners.get(group, ""))
         file_splits = set(owners.values())
         free = [str(group) for group, split in owners.items() if not split]
-        test = draw_share(free, 0.0 if "test" in file_splits else config.test, seed, "test documents")
-        rest = [document for document in free if document not in test]
-        share = 0.0 if "validation" in file_splits else config.validation
-        validation = draw_share(rest, share, seed, "validation documents", of=len(free))
+        test_share = 0.0 if "test" in file_splits else config.test
+        validation_share = 0.0 if "validation" in file_splits else config.validation
+        test: HashSample | set[str]
+        validation: HashSample | set[str]
+        if few:
+            sizes = dict.fromkeys(free, 0)
+            for document, number in asked.items():
+                if (group_name := str(groups.of(document))) in sizes:
+                    sizes[group_name] += number
+            total = sum(sizes.values())
+            test = draw_nearest(sizes, test_share, seed, "test documents", total)
+            rest_sizes = {name: size for name, size in sizes.items() if name not in test}
+            validation = draw_nearest(rest_sizes, validation_share, seed, "validation documents", total)
+        else:
+            test = draw_share(free, test_share, seed, "test documents")
+            rest = [document for document in free if document not in test]
+            validation = draw_share(rest, validation_share, seed, "validation documents", of=len(free))
         return cls(groups, owners, test, validation, collection)
 
     def split(self, question: Question) -> str:

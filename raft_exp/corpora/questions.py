@@ -107,6 +107,7 @@ class ReadyQuestions:
     enough: bool = True  # whether the corpus has enough documents to split by document (`split_units.FEW_DOCUMENTS`)
     by: SplitBy = field(default="document", init=False)  # what the questions are split by; set while streaming
     drawn: bool = field(default=False, init=False)  # whether a split was drawn; set while streaming
+    names_test: bool = field(default=False, init=False)  # whether the file names test questions; set while streaming
 
     def stream(self, counts: Counter[str]) -> Iterator[Question]:
         """Yields every question with its split, in file order.
@@ -121,6 +122,7 @@ class ReadyQuestions:
         for question in self._questions(rows, first, search):
             answered[bool(question.answers)] += 1
             self.drawn = self.drawn or not question.split
+            self.names_test = self.names_test or question.split == "test"
         there = ", ".join(map(repr, rows.names))
         if not answered[True] and first["records"] == answered[False] + first["without_answer"]:
             raise DataError(
@@ -183,7 +185,7 @@ class ReadyQuestions:
         """Returns the splits by the unit of corpus.split."""
 
         def level(by: SplitBy) -> QuestionLevel:
-            return QuestionLevel(by, questions, self.collection, self.config, self.seed)
+            return QuestionLevel(by, questions, self.collection, self.config, self.seed, few=not self.enough)
 
         self.by, chosen = choose(setting_of(self.config), self.enough, level)
         return chosen

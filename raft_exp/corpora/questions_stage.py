@@ -19,6 +19,7 @@ from raft_exp.models.encoder import EncoderConfig
 from raft_exp.retrieval.likeness import ByVectors
 
 VERSION = 3
+_FAR = 0.1  # difference between the share of test questions and corpus.test of which a line warns
 GOLD_RULES = 1  # version of the rules by which gold passages and quotes of a file of questions are chosen (`gold.py`)
 
 
@@ -31,7 +32,7 @@ class QuestionsStage:
     gold_rules: KeyedWhenSet[Count] = 0  # GOLD_RULES where questions come from a file
     encoder: KeyedWhenSet[EncoderConfig | None] = None  # finds gold passages and quotes in a file; None: bm25 does
     search_rules: KeyedWhenSet[Count] = 0  # gold_search.RULES where documents of questions are searched
-    split_rules: KeyedWhenSet[Count] = 0  # split_units.RULES where documents may be too few for a split by document
+    split_rules: KeyedWhenSet[Count] = 0  # split_units.FILE_RULES where a split by document may have too few
 
 
 @stage("questions", VERSION)
@@ -54,7 +55,7 @@ def questions(
     write_jsonl(out / "questions.jsonl", _checked(stream, splits))
     check_filled(config.corpus, splits, ready.by if ready else None)
     if ready:
-        tell_split(out, config.corpus, ready.by, ready.drawn, ready.collection)
+        tell_split(out, config.corpus, ready.by, ready.drawn, ready.collection, draws_test=not ready.names_test)
     (out / "counts.json").write_text(
         json.dumps({**dict(sorted(splits.items())), **dict(sorted(corpus.counts.items()))}), encoding="utf-8"
     )
@@ -81,8 +82,14 @@ def check_filled(corpus: CorpusConfig, splits: Mapping[str, int], by: SplitBy | 
         raise DataError(f"{found}; the questions are split by {by}; {', '.join(remedies)}")
 
 
-def tell_split(out: Path, corpus: CorpusConfig, by: SplitBy, drawn: bool, collection: Passages) -> None:
-    """Writes split.json beside questions.jsonl. Prints the choice if the unit is smaller than a document."""
+def tell_split(
+    out: Path, corpus: CorpusConfig, by: SplitBy, drawn: bool, collection: Passages, draws_test: bool = False
+) -> None:
+    """Writes split.json beside questions.jsonl.
+
+    Prints the choice if the unit is smaller than a document, and if the share of test questions is far from
+    `corpus.test`. `draws_test`: whether test questions are drawn by this share.
+    """
     choice = split_choice(
         by,
         setting_of(corpus),
@@ -90,9 +97,19 @@ def tell_split(out: Path, corpus: CorpusConfig, by: SplitBy, drawn: bool, collec
         divided(collection, by),
         lambda: read_jsonl(out / "questions.jsonl", Question),
     )
+    share, counts = float(getattr(corpus, "test", 0.0)), Counter[str]()
+    if drawn and draws_test and _all_are_used(corpus):
+        counts.update(question.split for question in read_jsonl(out / "questions.jsonl", Question))
+    if abs(counts["test"] - share * counts.total()) > max(_FAR * counts.total(), 1):  # one question may be rounding
+        choice["test_share"] = counts["test"], counts.total(), share
     split_units.write(out, choice)
-    if line := split_units.words(choice):
+    for line in filter(None, (split_units.words(choice), split_units.off_share(choice))):
         say(line, error=True)
+
+
+def _all_are_used(corpus: CorpusConfig) -> bool:
+    """Whether all training questions are used, so that shares of the questions are those of the draw."""
+    return getattr(corpus, "max_items", None) is None
 
 
 def _checked(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Question]:

@@ -1,8 +1,11 @@
 """Seeded draws of a share, for corpora that are published without splits."""
 
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 
 from raft_exp.core.sampling import HashSample, seeded_bits
+
+_LARGE = 0.25  # share of the members: a larger group is drawn last by `draw_nearest`
 
 
 def draw_share(items: Iterable[str], share: float, seed: int, purpose: str, of: int | None = None) -> HashSample:
@@ -38,3 +41,20 @@ def draw_groups(sizes: Mapping[str, int], share: float, seed: int, purpose: str,
             drawn.add(name)
             left -= sizes[name]
     return drawn or {min(order, key=lambda name: sizes[name])}
+
+
+def draw_nearest(sizes: Mapping[str, int], share: float, seed: int, purpose: str, of: int) -> set[str]:
+    """Draws whole groups in random order, as many as bring the number of members nearest to share * of.
+
+    Groups with more than a quarter of `of` come last in this order, so that one of them does not exceed a small share.
+    A smaller draw is a subset of a larger one. `sizes`: group -> number of its members. With 0 < share < 1 and two or
+    more groups, at least one group is drawn and at least one is left.
+    """
+    if not share or (share < 1 and len(sizes) < 2):
+        return set()
+    order = sorted(sizes, key=lambda name: (sizes[name] > _LARGE * of, seeded_bits(seed, purpose, name)))
+    if share == 1:
+        return set(order)
+    totals = list(accumulate(sizes[name] for name in order))
+    count = min(range(1, len(order)), key=lambda number: abs(totals[number - 1] - share * of))
+    return set(order[:count])

@@ -27,6 +27,7 @@ Setting = Literal["auto", "document", "section", "question"]
 LEVELS: tuple[SplitBy, ...] = ("document", "section", "question")  # the largest unit first
 
 RULES = 1  # version of the rules of `auto` for few documents
+FILE_RULES = 2  # the same for a file of questions, of which few documents are drawn by `shares.draw_nearest`
 FEW_DOCUMENTS = 30  # fewer documents may be too few for a split by document
 NUM_DISTRACTORS = 4  # `auto` leaves each question so many distractors (the paper's), and one for each gold passage
 SPLIT = "split.json"  # in the folder of the questions stage; missing in results of earlier versions
@@ -119,6 +120,20 @@ def words(choice: SplitChoice) -> str:
     return (
         f"{what} by {choice['by']}{why} (corpus.split): {_shared(choice)}. "
         "The figures apply to these documents and say less about new documents."
+    )
+
+
+def off_share(choice: SplitChoice) -> str:
+    """Describes a share of test questions that is far from corpus.test, and the remedies; "" for any other split."""
+    if "test_share" not in choice:
+        return ""
+    test, of, share = choice["test_share"]
+    smaller = {"document": "section or question", "section": "question", "question": ""}[choice["by"]]
+    remedy = f"set corpus.split={smaller}, add documents" if smaller else "add questions"
+    return (
+        f"{test:,} of {of:,} questions ({100 * test / of:.0f}%) are test questions, and corpus.test is {share:g}: each "
+        f"{choice['by']} is drawn as a whole, together with those that share passages or questions. For another share "
+        f"{remedy}, or name the split of each question in the field 'split'."
     )
 
 

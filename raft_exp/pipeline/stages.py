@@ -103,7 +103,7 @@ class StageMaker:
             check = Check(partial(check_passages, self._demands, config.corpus, write, each), inputs)
             return Stage(questions_stage.write_questions, written, inputs, process=process, check=check)
         rules = GOLD_RULES if self._question_files else 0
-        split_rules = self._split_rules if self._question_files else 0
+        split_rules = split_units.FILE_RULES if self._question_files and self._split_rules else 0
         files = self._corpus_files | self._question_files
         settings = QuestionsStage(config.corpus, config.seed, rules, split_rules=split_rules)
         if self._documents_are_searched:

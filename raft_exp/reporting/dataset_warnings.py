@@ -23,8 +23,8 @@ def dataset_warnings(audit: StudyAudit, settings: Mapping[str, object]) -> Itera
 
     `settings`: the study's config by groups. Only the groups `evaluation` and `teacher` are read.
     """
-    if line := split_units.words(audit["split"]) if "split" in audit else "":
-        yield line
+    if "split" in audit:
+        yield from filter(None, (split_units.words(audit["split"]), split_units.off_share(audit["split"])))
     yield from _searched_gold(audit)
     yield from _found_gold(audit)
     yield from _fewer_test_distractors(audit, section(settings, "evaluation"))

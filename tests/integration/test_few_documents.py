@@ -3,14 +3,18 @@
 import csv
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from raft_exp.core.errors import ConfigError, DataError
+from raft_exp.core.records import Question, read_jsonl
 from raft_exp.corpora import split_units
+from raft_exp.reporting.dataset_warnings import dataset_warnings
 from tests.helpers.command_line import raft_exp, run_folder
 from tests.helpers.documents import paragraph, pdf, word
+from tests.helpers.files import lines
 from tests.helpers.scripted_server import Say, ScriptedServer
 from tests.helpers.scripted_teacher import of_any_passage, teacher
 from tests.helpers.stages import run
@@ -228,3 +232,54 @@ def test_a_short_document_is_told_to_be_cut_into_smaller_passages(tmp_path):
     assert smaller, error.value
     made = stages(tmp_path, given(tmp_path), "evaluation.arms=[rag,raft]", smaller[1])
     assert rows(made["dataset[test]"])
+
+
+def uneven(folder: Path, sizes: tuple[int, ...]) -> tuple[str, ...]:
+    """Passages of documents with ten passages each, and a file with so many questions about each document.
+
+    Two documents more, without questions, have passages for distractors.
+    """
+    names = [f"manual {number}" for number in range(len(sizes) + 2)]
+    passages = [
+        {"id": f"{name}:{n}", "document_id": name, "text": " ".join(f"{word}{at}x{n}" for word in ("ax", *"bcdefghij"))}
+        for at, name in enumerate(names)
+        for n in range(10)
+    ]
+    questions = [
+        {
+            "question": f"Which word ({at}, {n}) is that?",
+            "answers": [f"ax{at}x{n % 10}"],
+            "document_id": name,
+        }
+        for at, (name, size) in enumerate(zip(names, sizes, strict=False))
+        for n in range(size)
+    ]
+    files = lines(folder / "passages.jsonl", *passages), lines(folder / "questions.jsonl", *questions)
+    return ("+experiment=passages", f"corpus.path={files[0]}", f"corpus.questions={files[1]}", *TINY)
+
+
+def splits_of(folder: Path, *settings: str) -> tuple[Counter[str], list[str]]:
+    """The number of questions in each split, and the report's warnings about the split."""
+    made = run(folder / "store", *settings, until="questions")
+    split = split_units.read(made["questions"])
+    assert split
+    assert split["by"] == "document"
+    questions = read_jsonl(made["questions"] / "questions.jsonl", Question)
+    warnings = dataset_warnings({"datasets": {}, "test": {}, "split": split}, {})
+    return Counter(question.split for question in questions), [*warnings]
+
+
+def test_few_documents_with_uneven_questions_are_split_near_the_share(tmp_path, capsys):
+    for seed in range(4):
+        counts, warnings = splits_of(tmp_path, *uneven(tmp_path, (28, 12, 10)), f"seed={seed}", "corpus.validation=0.0")
+        assert counts["test"] in (10, 12)
+        assert not warnings
+    assert "are test questions" not in capsys.readouterr().err
+
+
+def test_a_share_that_whole_documents_do_not_allow_is_named(tmp_path, capsys):
+    counts, (warning,) = splits_of(tmp_path, *uneven(tmp_path, (30, 20)), "corpus.validation=0.0")
+    test = counts["test"]
+    assert warning.startswith(f"{test} of 50 questions ({2 * test}%) are test questions, and corpus.test is 0.2")
+    assert "For another share set corpus.split=section or question, add documents, or name the split" in warning
+    assert warning in capsys.readouterr().err
