@@ -168,11 +168,27 @@ def dumps(row: object) -> str:
 
 
 def _as_dict(record: "DataclassInstance") -> dict[str, object]:
-    values = dataclasses.asdict(record)
+    values = {name: _plain(getattr(record, name)) for name in _names(type(record))}
     for name in _written_when_set(type(record)):
         if not values[name]:
             del values[name]
     return values
+
+
+def _plain(value: object) -> object:
+    """Returns a value with its dataclasses as dicts. Unlike `dataclasses.asdict`, it does not copy texts and numbers."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {name: _plain(getattr(value, name)) for name in _names(type(value))}
+    return value
+
+
+@cache
+def _names(record: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(record))
 
 
 @cache

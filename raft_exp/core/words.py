@@ -102,8 +102,10 @@ def scored(text: str) -> str:
 
 def indexed(text: str) -> list[str]:
     """Returns the words of a text for a retrieval index (see the module), without English stop words."""
-    words = (scripts.without_particle(word) for word in _tokens(text, scripts.words, keeps_korean=True))
-    return [word for word in words if word not in _stop_words()]
+    words, stop_words = _tokens(text, scripts.words, keeps_korean=True), _stop_words()
+    if not text.isascii():
+        words = [scripts.without_particle(word) for word in words]
+    return [word for word in words if word not in stop_words]
 
 
 @lru_cache(maxsize=1)
