@@ -176,7 +176,7 @@ def _as_dict(record: "DataclassInstance") -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    """Returns a value with its dataclasses as dicts. Unlike `dataclasses.asdict`, it does not copy texts and numbers."""
+    """Returns a value with its dataclasses as dicts, like `dataclasses.asdict`, without copies of texts and numbers."""
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, dict):

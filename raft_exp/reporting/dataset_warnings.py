@@ -87,7 +87,7 @@ def _found_gold(audit: StudyAudit) -> Iterator[str]:
         yield (
             f"The answers of {of_many:,} of {gold['questions']:,} questions stand in several passages of their "
             "document. The passage most similar to question and answer is gold. The "
-            f"{gold.get('also_answering', 0):,} others are neither gold nor distractors."
+            f"{gold.get('also_answering', 0):,} other passages with the answer are neither gold nor distractors."
         )
 
 

@@ -73,7 +73,7 @@ def few_questions(study: Study) -> Iterator[str]:
 def _more_questions(study: Study, n: int) -> str:
     most = section(study.settings, "evaluation").get("max_items")
     if isinstance(most, int) and n >= most:
-        return f"raise evaluation.max_items={most} (+debug=short sets it) if the corpus has more questions"
+        return f"raise evaluation.max_items (now {most}) if the corpus has more questions"
     drawn = section(study.settings, "corpus").get("name") in ("documents", "passages")
     return "add questions" + (", or raise the share of test questions (corpus.test)" if drawn else "")
 

@@ -15,6 +15,7 @@ def test_errors_are_one_line_and_status_two(tmp_path):
         assert done.stderr.startswith("ConfigError: ")
 
 
+@pytest.mark.slow
 def test_in_a_sweep_an_error_fails_its_job_alone(tmp_path):
     done = raft_exp(tmp_path, "-m", "dataset.p=0.5,7,0.6", "until=ingest", "corpus.num_entities=50")
     assert done.returncode == 2
@@ -69,6 +70,7 @@ def test_a_key_that_a_late_stage_needs_is_missed_before_anything_runs(tmp_path):
     assert not list((tmp_path / "store").glob("*/*/manifest.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["full", "none"])
 def test_no_adapter_is_not_silently_one(tmp_path, name):
     done = raft_exp(tmp_path, f"lora={name}", "dry_run=true")
@@ -99,6 +101,7 @@ def test_a_key_reaches_no_file(tmp_path, monkeypatch, argument):
     assert not any(key.encode() in content for content in written)
 
 
+@pytest.mark.slow
 def test_a_damaged_result_is_not_shown_again(tmp_path):
     study = (*SMALL, "evaluation.arms=[raft]", "~evaluation.conditions.k0", "~evaluation.conditions.k4")
     assert raft_exp(tmp_path, *study).returncode == 0

@@ -210,7 +210,7 @@ def test_few_questions_tell_nothing(tmp_path: Path) -> None:
     assert "better" not in verdict
     assert about(warnings, "8 test questions are too few to conclude from (fewer than 30): add questions.")
     study.config["settings"] = {"evaluation": {"max_items": 8}, "corpus": {"name": "documents"}}
-    assert about(judged(study)[1], "raise evaluation.max_items=8 (+debug=short sets it) if the corpus has more")
+    assert about(judged(study)[1], "raise evaluation.max_items (now 8) if the corpus has more")
     study.config["settings"]["evaluation"]["max_items"] = 9
     (line,) = about(judged(study)[1], "too few")
     assert line.endswith("add questions, or raise the share of test questions (corpus.test).")
