@@ -21,11 +21,11 @@ _ARTICLES = frozenset({"a", "an", "the"})
 
 
 def answer_type(answer: str) -> AnswerType | None:
-    """Returns the type of an answer; None for an answer without letters and digits.
+    """Returns the first type that fits an answer; None for an answer without letters and digits.
 
     - "label": yes, no or maybe;
     - "date": a year, a month, a day, a decade or a century;
-    - "number": a number in digits, with or without a unit;
+    - "number": begins with a number in digits; a unit or any other words may follow;
     - "name": contains a capital letter;
     - "text": any other answer.
     """

@@ -204,7 +204,7 @@ def context_chooser(
     """Returns the function that chooses the context of each test question in the sample.
 
     `rankings`: the reranked passages of retrieved contexts, with `retriever.rerank`. `found`: the folders of the shards
-    of the search, if it is spread; the questions must then be in the order of the sample.
+    of the search, if it is spread; the returned function must then get the questions in the order of the sample.
     """
     rankers = _rankers(config, collection, embedded, indexed)
     coming = partial(sampled, source, config.split, sample)

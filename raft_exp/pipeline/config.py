@@ -51,8 +51,8 @@ class ArmConfig:
     def _has_weights_of_one_origin(self) -> "ArmConfig":
         if self.adapter and self.recipe != "none":
             raise ValueError(
-                f"arms.*.recipe: got {self.recipe!r} together with a ready adapter; set recipe=none, or remove the "
-                "adapter"
+                f"arms.*.recipe: got {self.recipe!r} together with adapter={self.adapter!r}; set recipe=none, or "
+                "remove the adapter"
             )
         if self.recipe != "raft" and set(self.dataset) - ({"cot"} if self.recipe == "closed_book" else set()):
             raise ValueError(

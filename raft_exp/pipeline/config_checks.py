@@ -91,9 +91,9 @@ def _check_teacher_tasks(config: Config) -> None:
     teacher, writes = config.teacher, getattr(config.corpus, "questions", "") is None
     if writes and is_model(teacher) and teacher.questions and teacher.questions.pairs and teacher.check is None:
         raise ConfigError(
-            "teacher.check: got None, but only the check tells whether one passage alone answers a question of "
-            f"teacher.questions={teacher.questions.name}; use task@teacher.check=answerable, or "
-            "task@teacher.questions=questions"
+            f"teacher.check: got None, but teacher.questions={teacher.questions.name} writes questions that need two "
+            "passages, and only the check finds those that one passage answers; use task@teacher.check=answerable, or "
+            "task@teacher.questions=questions (questions about one passage)"
         )
 
 

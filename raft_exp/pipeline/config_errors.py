@@ -75,7 +75,7 @@ def _explain(place: str, problem: ErrorDetails) -> str:
     if kind in ("missing", "missing_argument") or got == "???":
         return f"{place}: has no value; set {place}=..."
     if kind == "value_error":
-        message = str(problem["ctx"]["error"])
+        message = str(problem["ctx"]["error"]).replace("arms.*", place)  # the check of an arm does not know its name
         shared = place and message.partition(":")[0] in ("base_url", "api_key_env")  # settings of several groups
         return f"{place.removesuffix('.openai')}.{message}" if shared else message
     if kind == "union_tag_invalid":

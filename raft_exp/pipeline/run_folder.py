@@ -28,7 +28,10 @@ from raft_exp.reporting.audit import study_audit, write_study_audit
 
 
 def move_finished(run: Path, study: str, store: Store) -> Path:
-    """Moves the folder of a finished run from `unfinished/` to the folder of its study. Returns the new path."""
+    """Moves the folder of a finished run from `unfinished/` to the folder of its study, and returns the new path.
+
+    Returns the path of any other folder unchanged. Raises StoreError if the folder cannot be moved.
+    """
     parent, in_unfinished, time = run.as_posix().rpartition(f"/{UNFINISHED}/{study}_")
     if not in_unfinished:
         return run

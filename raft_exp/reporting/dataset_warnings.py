@@ -10,9 +10,9 @@ from raft_exp.reporting.formats import percent
 from raft_exp.reporting.leak_warnings import leak_warnings
 from raft_exp.teachers import rejections
 
-_CUT = 0.01  # share of the prompts
-_TELL = 0.05  # distance of the AUC from 0.5
-_FEWEST = 30  # rows of each kind
+_CUT = 0.01  # share of cut prompts above which there is a warning
+_TELL = 0.05  # distance of the AUC from 0.5 above which there is a warning
+_FEWEST = 30  # rows with gold, and rows without; with fewer the AUC is not judged
 _LOWER_D = ", or lower dataset.num_distractors"
 _FEWER_TRAINED = {"retrieved": ", or lower dataset.k", "given": ""}  # context of training rows -> a further remedy
 _FEWER_PASSAGES = {"retrieved": "evaluation.k", "gold_and_distractors": "evaluation.num_distractors"}

@@ -16,10 +16,10 @@ from raft_exp.reporting.formats import model_name, p_text, percent, points, titl
 from raft_exp.reporting.verdict import FEWEST, ArmSettings
 from raft_exp.reporting.wording import wording_warnings
 
-_PARSED = 0.9
-_TRUNCATED = 0.05
-_EMPTY = 0.01
-_STEPS = 20
+_PARSED = 0.9  # share of replies in the requested form; a warning below it
+_TRUNCATED = 0.05  # share of replies that were cut off; a warning above it
+_EMPTY = 0.01  # share of empty replies; a warning above it
+_STEPS = 20  # optimiser steps; a warning below it
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Study:
     steps: Mapping[str, int]  # training -> optimiser steps
     random_weights: bool = False  # the model of the arms is untrained
     without_gold: Mapping[str, str] = field(default_factory=dict)  # condition -> the test with gold; "" for none
-    reference_words: float = 0  # of the reference answers, in the median
+    reference_words: float = 0  # median number of words of the reference answers
 
     def shares(self, name: str) -> dict[str, float]:
         """Returns {arm: share of its replies that have the property `name`}: parsed, truncated or empty.

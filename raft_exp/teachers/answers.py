@@ -113,7 +113,8 @@ class TargetWriting:
         figures = self.tally.figures()
         (self.out / "audit.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
         needed = self.evaluated.split if self.evaluated else "train"
-        check_kept(figures, self.teacher.min_kept, "questions have a target", self.out / QUARANTINE, needed)
+        gate = ", or a less strict gate (teacher.targets.gate)"
+        check_kept(figures, self.teacher.min_kept, "questions have a target", self.out / QUARANTINE, gate, needed)
         lost = rejections.lost_references if self.evaluated else rejections.lost_targets
         if line := lost(figures, schema.identity(self.task.gate)):
             say(f"warning: {line}", error=True)
@@ -134,10 +135,11 @@ def quarantine_row(name: str, split: str, history: ReplyHistory[Result]) -> dict
     return {"id": name, "split": split, "reasons": reasons, "reply": reply}
 
 
-def check_kept(figures: ReplyAudit, least: float, what: str, file: Path, split: str = "train") -> None:
+def check_kept(figures: ReplyAudit, least: float, what: str, file: Path, remedy: str, split: str = "train") -> None:
     """Raises DataError if no item of `split` has a usable reply, or a share of all items below `least` has one.
 
     `what`: noun and verb for the usable items in the message, e.g. "questions have a target". `file`: quarantine.jsonl.
+    `remedy`: what helps besides another model or task.
     """
     kept, total = figures["kept"], figures["asked"]
     needed = figures["splits"].get(split, {}).get("kept", 0)
@@ -148,5 +150,5 @@ def check_kept(figures: ReplyAudit, least: float, what: str, file: Path, split: 
     limit = f" (teacher.min_kept={least:g})" if needed else f", none of them in the {name} split"
     raise DataError(
         f"only {kept} of {total} {what}{limit}; the replies to the others were rejected ({reasons}): see {file}; use "
-        "another model or task, or a less strict gate (teacher.targets.gate)"
+        f"another model or task{remedy}"
     )

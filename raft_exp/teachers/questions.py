@@ -252,10 +252,11 @@ def finish(
     (out / "audit.json").write_text(json.dumps(audit, indent=1), encoding="utf-8")
     (out / WRITTEN).unlink()
     asked = "pairs of passages" if writing.task.pairs else "passages"
-    check_kept(written, 0.0, f"{asked} gave a usable question", out / QUARANTINE)
+    check_kept(written, 0.0, f"{asked} gave a usable question", out / QUARANTINE, "")
     if checked:
         source = "both passages and from neither alone" if writing.task.pairs else "their passage"
-        check_kept(checked, least, f"written questions can be answered from {source}", out / QUARANTINE)
+        what = f"written questions can be answered from {source}"
+        check_kept(checked, least, what, out / QUARANTINE, ", or lower teacher.check.agreement")
     if not splits["test"]:
         raise DataError(
             f"the teacher wrote no usable test question (usable questions by split: {dict(splits)}): see "

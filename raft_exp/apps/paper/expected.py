@@ -46,9 +46,9 @@ class PlannedSweep:
 class Expectation:
     """Counts the work of one sweep after the other, each stage once.
 
-    `name`: the device of the estimates; None: cpu or h100, by the trainer of each study. `utilisation`: see
-    `plan.devices.device`. `left`: receives a line for each size that cannot be computed. `on_gpu`: whether a counted
-    study uses a GPU.
+    `name`: the device that the estimates assume; None: cpu for a study with trainer.accelerator=cpu, else h100.
+    `utilisation`: see `plan.devices.device`. `left`: receives a line for each size that cannot be computed. `on_gpu`:
+    whether an estimate so far assumes a GPU.
     """
 
     name: DeviceName | None = None

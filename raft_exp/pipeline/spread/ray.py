@@ -22,13 +22,16 @@ class RayTasks:
     def __init__(self, config: RaySpread, command: TaskCommand) -> None:
         self._ends = not ray.is_initialized()  # whether this object disconnects from the cluster
         try:
-            ray.init(config.address, ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR")
+            ray.init(config.address or "local", ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise ConfigError(
-                f"spread.address={config.address}: Ray cannot be used ({reason}); start a cluster with `ray start "
-                "--head`, or use spread.address=null, which starts Ray on this machine"
-            ) from error
+            remedy = (
+                "start a cluster with `ray start --head`, or use spread.address=null, which starts Ray on this machine"
+                if config.address
+                else "use spread=local"
+            )
+            address = config.address or "null"
+            raise ConfigError(f"spread.address={address}: Ray cannot be used ({reason}); {remedy}") from error
         self._check_size(config, ray.nodes())
         options = {"num_cpus": config.cpus, "num_gpus": config.gpus, "max_retries": 0}
         self._remote, self._command = ray.remote(**options)(_run), command

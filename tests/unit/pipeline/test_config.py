@@ -153,6 +153,10 @@ REFUSED = [
         r"arms\.sft: an arm with recipe='closed_book' and adapter=None needs weights on this machine, but engine",
     ),
     (
+        "evaluation.arms=[mine] +arms.mine={recipe:raft,context:none,cot:false,adapter:x,dataset:{}}",
+        r"^arms\.mine\.recipe: got 'raft' together with adapter='x'; set recipe=none, or remove the adapter",
+    ),
+    (
         "evaluation.arms=[mine] +arms.mine={recipe:none,context:none,cot:false,adapter:x,dataset:{}} engine=openai",
         r"arms\.mine: an arm with recipe='none' and adapter='x' needs weights on this machine, but engine=openai",
     ),

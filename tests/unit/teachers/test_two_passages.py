@@ -153,7 +153,7 @@ def test_documents_without_a_shared_name_are_refused_before_a_request(tmp_path):
 
 def test_without_the_check_it_is_refused():
     own = ("corpus=passages", "corpus.path=x.jsonl", "teacher=openai", TASK)
-    with pytest.raises(ConfigError, match=r"teacher\.check: got None, but only the check tells .*=two_passages; use"):
+    with pytest.raises(ConfigError, match=r"teacher\.check: got None, but .*=two_passages writes .*; use"):
         parse(compose(*own, "teacher.check=null"))
     parse(compose(*own, "teacher.check=null", "corpus.questions=questions.jsonl"))
 

@@ -221,6 +221,8 @@ def test_an_address_without_a_cluster_is_one_line(cluster, sleeping):
     cluster.trouble = ConnectionError("Could not find any running Ray instance.")
     with pytest.raises(ConfigError, match=r"spread.address=auto: .*running Ray instance.*spread.address=null"):
         ray_tasks(1, 0, "auto", sleeping)
+    with pytest.raises(ConfigError, match=r"spread.address=null: .*; use spread=local$"):
+        ray_tasks(1, 0, None, sleeping)
 
 
 @pytest.mark.parametrize(("gpus", "shared"), [(0, False), (0.5, True), (1, False)])
