@@ -19,7 +19,7 @@ _FEWER_PASSAGES = {"retrieved": "evaluation.k", "gold_and_distractors": "evaluat
 
 
 def dataset_warnings(audit: StudyAudit, settings: Mapping[str, object]) -> Iterator[str]:
-    """Yields the warnings about gold passages and test sets, about leaks, and about training sets.
+    """Yields the warnings about the split, gold passages and test sets, about leaks, and about training sets.
 
     `settings`: the study's config by groups. Only the groups `evaluation` and `teacher` are read.
     """

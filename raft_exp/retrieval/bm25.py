@@ -9,8 +9,8 @@ from raft_exp.core.records import Question
 from raft_exp.retrieval.ranking import Ranker, without_scores
 from raft_exp.retrieval.word_index import Postings
 
-# Hits that are converted to Python numbers at once. All passages without a word of the question have the score 0, so the
-# last block of equal scores may have millions of hits.
+# Hits that are converted to Python numbers at once. All passages without a word of the question have the score 0, so
+# the last block of equal scores may have millions of hits.
 _CHUNK = 8_192
 
 
