@@ -52,7 +52,7 @@ def questions(
             enough = not config.split_rules
             ready = ReadyQuestions(file, Passages(passages), config.corpus, config.seed, likeness, indexed, enough)
             stream = ready.stream(corpus.counts)
-    write_jsonl(out / "questions.jsonl", _checked(stream, splits))
+    write_jsonl(out / "questions.jsonl", _checked(stream, splits, config.corpus))
     check_filled(config.corpus, splits, ready.by if ready else None)
     if ready:
         tell_split(out, config.corpus, ready.by, ready.drawn, ready.collection, draws_test=not ready.names_test)
@@ -112,17 +112,20 @@ def _all_are_used(corpus: CorpusConfig) -> bool:
     return getattr(corpus, "max_items", None) is None
 
 
-def _checked(stream: Iterator[Question], splits: Counter[str]) -> Iterator[Question]:
+def _checked(stream: Iterator[Question], splits: Counter[str], corpus: CorpusConfig) -> Iterator[Question]:
     """Yields and counts the questions. Raises DataError for a repeated id or a test question without an answer."""
     seen: set[str] = set()
+    file = getattr(corpus, "questions", None)
+    source = f"{file}: " if file else ""
+    subset = ", or set corpus.test to a subset with answers" if corpus.name == "pubmedqa" else ""
     for question in stream:
         if question.id in seen:
-            raise DataError(f"question id {question.id!r} occurs twice; give each question its own id")
+            raise DataError(f"{source}question id {question.id!r} occurs twice; give each question its own id")
         seen.add(question.id)
         if question.split == "test" and not question.answers:
             raise DataError(
-                f"test question {question.id!r} has no reference answer; add an answer, or remove the question "
-                "(PubMedQA: set corpus.test to a subset with answers)"
+                f"{source}test question {question.id!r} has no reference answer; add an answer, or remove the question"
+                f"{subset}"
             )
         splits[question.split] += 1
         yield question

@@ -145,3 +145,16 @@ def test_the_index_is_read_only_where_a_long_answer_may_need_it(tmp_path):
     assert list(stages)[:3] == ["ingest", "index", "questions"]
     assert stages["questions"].inputs["indexed"] is stages["index"]
     assert "indexed" not in stages_of(*corpus, f"corpus.questions={short}", *TINY)["questions"].inputs
+
+
+def test_a_test_question_without_an_answer_names_its_file_and_line(tmp_path):
+    corpus = corpus_of("passages", tmp_path)
+    rows = [
+        {"question": question, "answers": [answer] * (place != 4), "document_id": document, "split": "test"}
+        for place, (question, answer, document) in enumerate(own_words())
+    ]
+    given = lines(tmp_path / "asked.jsonl", *rows)
+    with pytest.raises(
+        DataError, match=r"asked\.jsonl: test question 'line-5' has no reference answer; add an answer, or"
+    ):
+        questions_of(tmp_path, *corpus, f"corpus.questions={given}")
