@@ -57,8 +57,8 @@ def _shown_setting(word: str, text: str) -> str:
 
 def _without_paths(value: object) -> object:
     if isinstance(value, Mapping):
-        return {name: _without_paths(inner) for name, inner in value.items()}
-    if isinstance(value, list):
+        return {_without_paths(name): _without_paths(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
         return [_without_paths(inner) for inner in value]
     if not isinstance(value, str):
         return value
@@ -66,10 +66,13 @@ def _without_paths(value: object) -> object:
 
 
 def without_places(value: object) -> object:
-    """Returns nested settings or figures with `.../NAME` in place of each text that is a path of this machine."""
+    """Returns nested settings or figures with `.../NAME` in place of each name or text that is a path of this machine.
+
+    A path inside a longer text stays: texts of prompts, questions and replies are not changed.
+    """
     if isinstance(value, Mapping):
-        return {name: without_places(inner) for name, inner in value.items()}
-    if isinstance(value, list):
+        return {without_places(name): without_places(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
         return [without_places(inner) for inner in value]
     return _shortened(value) if isinstance(value, str) and is_machine_path(value) else value
 

@@ -109,6 +109,9 @@ class Passages:
         return len(self._offsets)
 
     def __getitem__(self, ordinal: int) -> Passage:
+        """Returns a passage. `ordinal`: from 0; negative numbers raise IndexError."""
+        if ordinal < 0:
+            raise IndexError(ordinal)
         start = int(self._offsets[ordinal])
         try:
             return parse(Passage, self._data.read(start, self._end(ordinal)))

@@ -28,16 +28,15 @@ _SAMPLE = 64  # vectors in the training sample for each list; the lists' centres
 
 
 def build_index(vectors: np.ndarray | Rows, file: Path) -> None:
-    """Writes a FAISS index of `vectors`, shape (vectors, dimensions), to `file`. Does nothing if `file` exists."""
-    if file.exists():
-        return
-    empty, codes = _empty_index(vectors, file.with_suffix(".empty")), file.with_suffix(".codes")
-    _encode(empty, vectors, codes)
-    partial = file.with_suffix(".partial")
-    _write(empty, len(vectors), codes, partial)
-    partial.replace(file)
-    for part in (codes, file.with_suffix(".empty")):
-        part.unlink()
+    """Writes a FAISS index of `vectors`, shape (vectors, dimensions), to `file`. Keeps a `file` that exists."""
+    codes, partial = file.with_suffix(".codes"), file.with_suffix(".partial")
+    if not file.exists():
+        empty = _empty_index(vectors, file.with_suffix(".empty"))
+        _encode(empty, vectors, codes)
+        _write(empty, len(vectors), codes, partial)
+        partial.replace(file)
+    for suffix in (".codes", ".empty", ".training"):  # left by this build, or by one that was killed right here
+        file.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def _empty_index(vectors: np.ndarray | Rows, file: Path) -> "faiss.IndexIVFScalarQuantizer":

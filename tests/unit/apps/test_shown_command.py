@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raft_exp.apps.path_arguments import with_quoted_paths
-from raft_exp.apps.shown_command import shown_command
+from raft_exp.apps.shown_command import shown_command, without_places
 
 SECRET = "verysecretfolder"
 NAME = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp"), exclude_characters="/\\"), max_size=8)
@@ -56,3 +56,11 @@ def test_settings_without_paths_are_the_same_for_hydra(value: object) -> None:
     (shown,) = shlex.split(shown_command("", [word]))
     parse = OverridesParser.create().parse_override
     assert parse(shown).value() == parse(word).value()
+
+
+def test_places_are_hidden_in_names_and_values_and_texts_are_kept() -> None:
+    found = {"/home/u/m": [("/home/u/questions.csv", "x")], "prompt": "<a>\n</a></b> yes / no"}
+    assert without_places(found) == {
+        "\N{HORIZONTAL ELLIPSIS}/m": [["\N{HORIZONTAL ELLIPSIS}/questions.csv", "x"]],
+        "prompt": "<a>\n</a></b> yes / no",
+    }

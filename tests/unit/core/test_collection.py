@@ -37,3 +37,5 @@ def test_errors_name_the_id(tmp_path):
     write_passages(tmp_path, [passage("a")])
     with pytest.raises(DataError, match="'zz': a question names this passage"):
         Passages(tmp_path).find("zz")
+    with pytest.raises(IndexError):
+        Passages(tmp_path)[-1]

@@ -93,3 +93,15 @@ def test_a_killed_build_goes_on_to_the_same_bytes(tmp_path, monkeypatch, where, 
     build_index(Rows(tmp_path / "vectors.npy"), tmp_path / "index.faiss")
     assert (tmp_path / "index.faiss").read_bytes() == wanted
     assert encoded[0] == 8192 * left
+
+
+def test_a_build_that_was_killed_at_its_end_leaves_the_index_alone(tmp_path):
+    vectors = made(2_000)
+    np.save(tmp_path / "vectors.npy", vectors)
+    build_index(Rows(tmp_path / "vectors.npy"), tmp_path / "index.faiss")
+    whole = (tmp_path / "index.faiss").read_bytes()
+    for suffix in ("codes", "empty", "training"):  # as before these files are deleted
+        (tmp_path / f"index.{suffix}").write_bytes(b"left")
+    build_index(Rows(tmp_path / "vectors.npy"), tmp_path / "index.faiss")
+    assert (tmp_path / "index.faiss").read_bytes() == whole
+    assert {file.name for file in tmp_path.iterdir()} == {"vectors.npy", "index.faiss"}
