@@ -10,7 +10,6 @@ import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -28,8 +27,6 @@ from raft_exp.corpora.readers.fields import Fields
 from raft_exp.corpora.readers.question_rows import QuestionRows
 from raft_exp.corpora.split_units import SplitBy, choose, setting_of
 from raft_exp.retrieval.likeness import ByWords, Likeness
-
-_LOOKED = 10_000  # rows of a file that `searches_documents` reads
 
 
 @runtime_checkable
@@ -72,15 +69,15 @@ def files_of(config: object) -> list[Path]:
 def searches_documents(config: object) -> bool:
     """Whether a question of the file names neither gold passages nor documents, and has a long answer.
 
-    Its document may have to be searched (`gold_search.py`). Only the first `_LOOKED` rows are read. Returns False for a
-    file that cannot be read; the questions stage then raises the error.
+    Its document may have to be searched (`gold_search.py`). Rows are read until there is such a question. Returns False
+    for a file that cannot be read; the questions stage then raises the error.
     """
     if not isinstance(config, QuestionsFileConfig):
         return False
     try:
         for file in files_of(config):
             rows = QuestionRows(file, config.columns)
-            for place, row in islice(rows.placed(), _LOOKED):
+            for place, row in rows.placed():
                 fields = Fields(f"{file}, {place}", row)
                 if not _names_gold(fields) and is_long(fields.texts("answers")):
                     return True

@@ -147,6 +147,12 @@ def test_the_index_is_read_only_where_a_long_answer_may_need_it(tmp_path):
     assert "indexed" not in stages_of(*corpus, f"corpus.questions={short}", *TINY)["questions"].inputs
 
 
+def test_a_long_answer_after_many_rows_needs_the_index_too(tmp_path):
+    corpus, long = corpus_of("passages", tmp_path), own_words()[0][:2]
+    given = sheet(tmp_path / "late.csv", ("Question", "Answer"), [*[SHORT] * 10_001, long])
+    assert "indexed" in stages_of(*corpus, f"corpus.questions={given}", *TINY)["questions"].inputs
+
+
 def test_a_test_question_without_an_answer_names_its_file_and_line(tmp_path):
     corpus = corpus_of("passages", tmp_path)
     rows = [
