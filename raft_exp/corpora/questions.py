@@ -23,6 +23,7 @@ from raft_exp.corpora.context_forms import as_written_first
 from raft_exp.corpora.gold_search import GoldSearch, Hints, is_long
 from raft_exp.corpora.question_levels import QuestionLevel, Questions
 from raft_exp.corpora.question_splits import SPLITS
+from raft_exp.corpora.readers import flashrag
 from raft_exp.corpora.readers.fields import Fields
 from raft_exp.corpora.readers.question_rows import QuestionRows
 from raft_exp.corpora.split_units import SplitBy, choose, setting_of
@@ -91,6 +92,11 @@ def _names_gold(fields: Fields) -> bool:
     return bool(fields.texts("gold") or fields.names("document_id"))
 
 
+def _is_flashrag(fields: Fields) -> bool:
+    """Whether a row has FlashRAG's layout, which has no documents: a search for the gold is its rule, not a guess."""
+    return fields.has_column(flashrag.ANSWERS)
+
+
 @dataclass
 class ReadyQuestions:
     """The questions of a file, with their gold passages and splits. They can be streamed several times."""
@@ -113,6 +119,7 @@ class ReadyQuestions:
         for an invalid row, and if no question has an answer.
         """
         first, rows, answered = Counter[str](), QuestionRows(self.file, self.config.columns), Counter[bool]()
+        self._check_answers(rows)
         likeness = self.likeness or ByWords(self.collection)
         search = GoldSearch(self.collection, self.config.closest, likeness, self.indexed)
         search.search_vectors(self._without_gold(rows))
@@ -143,6 +150,24 @@ class ReadyQuestions:
         training = (question.id for question in with_splits(Counter()) if question.split == "train")
         sample = subsample(training, self.config.max_items, self.seed)
         yield from (question for question in with_splits(counts) if question.split != "train" or question.id in sample)
+
+    def _check_answers(self, rows: QuestionRows) -> None:
+        """Raises DataError if a row has no answer, names neither gold passages nor documents, and others have answers.
+
+        A search cannot find the gold of such a row. In FlashRAG's layout it is left out.
+        """
+        answered, lacking, first = False, 0, Fields("", {})
+        for place, row in rows.placed():
+            fields = Fields(f"{self.file}, {place}", row, rows.names)
+            has_answer = bool(fields.texts("answers"))
+            answered = answered or has_answer
+            if not has_answer and not _names_gold(fields) and not _is_flashrag(fields):
+                first = first if lacking else fields
+                lacking += 1
+        if answered and lacking:
+            more = f" ({lacking - 1:,} more such rows)" if lacking > 1 else ""
+            fault = f"is missing or empty, and the row names neither gold passages nor a document{more}"
+            raise first.error("answers", fault, "give the answer or remove the record")
 
     def _tell_searches(self, counts: Counter[str], columns: str) -> None:
         """Prints how many documents a search found, and how many questions are left out.

@@ -92,6 +92,12 @@ def test_every_name_of_the_answers_is_searched_by_the_same_rules(tmp_path: Path,
     assert (counts["gold_by_search"], counts["without_gold"]) == (1, 1)
 
 
+def test_a_question_of_this_layout_without_an_answer_is_left_out(tmp_path: Path) -> None:
+    for passages in ({}, {"retrieval_result": RETRIEVED}):
+        (question,), counts = ready(tmp_path, ASKED, {**ASKED, "id": "test_8", "golden_answers": [], **passages})
+        assert (question.id, counts["without_gold"]) == ("test_7", 1)
+
+
 def test_a_long_answer_is_guessed_among_the_retrieved_passages(tmp_path: Path) -> None:
     long = {**ASKED, "golden_answers": ["People built Velmor as a small town in the distant past."]}
     (question,), counts = ready(tmp_path, {**long, "retrieval_result": RETRIEVED[:3]})

@@ -382,6 +382,15 @@ def test_a_missing_field_names_the_fields_that_are_there(tmp_path):
         read(tmp_path, [{"question": "x?", "Antwort": "y", **gold}])
 
 
+def test_a_row_without_answer_gold_and_document_is_refused_with_the_number_of_such_rows(tmp_path):
+    whole, empty = {"question": "a?", "answers": ["1802"]}, {"question": "b?", "answers": ""}
+    named = {"question": "c?", "gold": ["t:1"]}
+    told = r"^.*own\.jsonl, line 3: field 'answers' is missing or empty, and the row names neither .* nor a document"
+    for rows, more in (([whole, named, empty], ""), ([whole, named, empty, {"question": "d?"}], r" \(1 more such .*\)")):
+        with pytest.raises(DataError, match=rf"{told}{more}; give the answer or remove the record$"):
+            read(tmp_path, rows)
+
+
 def test_a_blank_answer_is_none(tmp_path):
     blanks = [["", "1802", " "], "", [" "]]
     rows = [{"question": f"x{at}?", "answers": answers, "gold": ["t:0"]} for at, answers in enumerate(blanks)]
