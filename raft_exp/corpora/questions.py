@@ -165,7 +165,7 @@ class ReadyQuestions:
                 first = first if lacking else fields
                 lacking += 1
         if answered and lacking:
-            more = f" ({lacking - 1:,} more such rows)" if lacking > 1 else ""
+            more = f" (such rows in all: {lacking:,})" if lacking > 1 else ""
             fault = f"is missing or empty, and the row names neither gold passages nor a document{more}"
             raise first.error("answers", fault, "give the answer or remove the record")
 

@@ -386,9 +386,9 @@ def test_a_row_without_answer_gold_and_document_is_refused_with_the_number_of_su
     whole, empty = {"question": "a?", "answers": ["1802"]}, {"question": "b?", "answers": ""}
     named = {"question": "c?", "gold": ["t:1"]}
     told = r"^.*own\.jsonl, line 3: field 'answers' is missing or empty, and the row names neither .* nor a document"
-    for rows, more in (([whole, named, empty], ""), ([whole, named, empty, {"question": "d?"}], r" \(1 more such .*\)")):
+    for lacking, more in (([empty], ""), ([empty, {"question": "d?"}], r" \(such rows in all: 2\)")):
         with pytest.raises(DataError, match=rf"{told}{more}; give the answer or remove the record$"):
-            read(tmp_path, rows)
+            read(tmp_path, [whole, named, *lacking])
 
 
 def test_a_blank_answer_is_none(tmp_path):
