@@ -7,13 +7,14 @@ from raft_exp.core.records import Question, read_jsonl
 from raft_exp.core.stage import Stage
 from raft_exp.evaluation import long_references
 from raft_exp.pipeline.config import Config, primary_of
+from raft_exp.pipeline.store import Store
 
 _QUESTIONS = 1000  # largest number of questions that are read
 
 
-def remark(config: Config, stage: Stage, folder: Path) -> str:
-    """Returns a warning about the result of a stage; "" for none. `folder`: the result folder."""
-    return of_questions(config, folder) if stage.name == "questions" else ""
+def remark(config: Config, stage: Stage, store: Store) -> str:
+    """Returns a warning about the result of a stage, which the store has; "" for none."""
+    return of_questions(config, store.obtain(stage)) if stage.name == "questions" else ""
 
 
 def of_questions(config: Config, folder: Path) -> str:

@@ -35,7 +35,7 @@ class Runner:
     """Runs stages.
 
     `run`: the run folder. `config_file`: the resolved config of the run, for worker processes. `remark`: function that
-    returns a warning about the result of a stage, from its folder; "" for none.
+    returns a warning about the result of a stage in the store; "" for none.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Runner:
         run: Path,
         config_file: Path,
         spread: SpreadConfig = ONE_PROCESS,
-        remark: Callable[[Stage, Path], str] = lambda stage, folder: "",
+        remark: Callable[[Stage, Store], str] = lambda stage, store: "",
     ) -> None:
         self._store, self._run = store, run
         self._child = WorkerProcess(config_file)
@@ -55,6 +55,7 @@ class Runner:
     def plan(self, stages: Sequence[Stage]) -> list[Outcome]:
         """Prints for each stage whether it would run, with its expected seconds. Writes plan.json and nothing else.
 
+        Results that the warnings and estimates read are downloaded, if only the remote store has them.
         If the run folder has the results of an earlier run, the plan.json of that run stays unchanged.
         """
         outcomes = [self._store.look(stage) for stage in stages]
@@ -171,11 +172,11 @@ class Runner:
             return
         if outcome.stage.name == "select":
             self._show_choice(outcome)
-        if remark := self._remark(outcome.stage, outcome.path):
+        if remark := self._remark(outcome.stage, self._store):
             self._console.print(f"    [yellow]warning:[/] {escape(remark)}", soft_wrap=True)
 
     def _show_choice(self, outcome: Outcome) -> None:
-        choice: Choice = json.loads((outcome.path / CHOICE).read_text(encoding="utf-8"))
+        choice: Choice = json.loads((self._store.obtain(outcome.stage) / CHOICE).read_text(encoding="utf-8"))
         self._console.print(f"    {escape(selection.describe(outcome.stage.part, choice))}", soft_wrap=True)
         if warning := selection.edge_warning(outcome.stage.part, choice):
             self._console.print(f"    [yellow]warning:[/] {escape(warning)}", soft_wrap=True)

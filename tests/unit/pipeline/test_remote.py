@@ -8,6 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from raft_exp.apps import cli
 from raft_exp.apps import store as command
 from raft_exp.core.errors import ConfigError, StoreError
 from raft_exp.core.schema import config_dataclass
@@ -18,6 +19,7 @@ from raft_exp.pipeline.fingerprints import Fingerprints
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.remote import RemoteStore, with_local_store
 from raft_exp.pipeline.run import FinishedRun
+from raft_exp.pipeline.runner import Runner
 from raft_exp.pipeline.store import Store, open_store
 from tests.helpers import object_storage
 from tests.helpers.composing import compose
@@ -318,6 +320,47 @@ def study(folder: Path, *overrides: str) -> dict[str, Path]:
     config = parse(compose(*overrides, f"store={URL}", f"local_store={folder}", "until=questions"))
     store = open_store(config.store, config.local_store)
     return {made.label: store.ensure(made, store.call).path for made in build(config, Fingerprints(store))}
+
+
+def test_a_dry_run_on_another_machine_shows_the_warning_of_the_questions(tmp_path, bucket, capsys):
+    ask = corpus(tmp_path / "data")
+    asked = tmp_path / "data" / "questions.jsonl"
+    rows = [json.loads(line) for line in asked.read_text().splitlines()]
+    long = [row | {"answers": [f"{row['answers'][0]}{' word' * 11}"]} for row in rows]
+    asked.write_text("".join(json.dumps(row) + "\n" for row in long))
+    study(tmp_path / "a", *ask)
+    place = (f"store={URL}", f"local_store={tmp_path / 'b'}", "model=tiny", "until=questions")
+    (tmp_path / "run").mkdir()
+    outcomes = cli.study(compose(*ask, *place, "dry_run=true"), tmp_path / "run", [])
+    assert {outcome.status for outcome in outcomes} == {"reused"}
+    said = " ".join(capsys.readouterr().err.split())
+    assert "warning: The answers of the test questions have 12 words in the median" in said
+
+
+def test_a_dry_run_on_another_machine_shows_the_choice(tmp_path, bucket, capsys):
+    figure = {"n": 9, "value": 0.5}
+    choice = {
+        "setting": "trainer.lr",
+        "metric": "exact_match",
+        "chosen": "0.1",
+        "value": 0.1,
+        "edge": "highest",
+        "candidates": [{"name": "0.1", "value": 0.1, "mean": 0.5, "arms": {"raft": figure}}],
+    }
+
+    @stage("select", 1)
+    def select(config, *, out):
+        (out / "choice.json").write_text(json.dumps(choice))
+        (out / "counts.json").write_text("{}")
+
+    made = Stage(select, Settings(3), part="raft")
+    first, second = open_store(URL, str(tmp_path / "a")), open_store(URL, str(tmp_path / "b"))
+    first.ensure(made, first.call)
+    (tmp_path / "run").mkdir()
+    Runner(second, tmp_path / "run", tmp_path / "config.yaml").plan([made])
+    said = capsys.readouterr().err
+    assert "raft: trainer.lr=0.1, the best of 1 on 9 validation questions (exact match 50.0)" in said
+    assert "is the highest value of the grid" in said
 
 
 def test_a_study_continues_on_another_machine_and_leaves_no_key_behind(tmp_path, bucket, monkeypatch):
