@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -25,10 +25,11 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.progress import track
 from raft_exp.core.records import Passage, Question, write_jsonl
 from raft_exp.core.schema import KeyedWhenSet, Positive, PositiveFloat, Runtime, Share, config_dataclass
+from raft_exp.core.screen import say
 from raft_exp.core.shards import Shard
 from raft_exp.corpora.documents import chunks, folder, pool, semantic
 from raft_exp.corpora.documents.chunks import ChunkConfig
-from raft_exp.corpora.documents.extraction import Settings
+from raft_exp.corpora.documents.extraction import Settings, complete
 from raft_exp.corpora.documents.passages import CutDocument, PassageStream
 from raft_exp.corpora.documents.report import IngestReport, summary
 from raft_exp.corpora.origin import Origin
@@ -165,18 +166,33 @@ class Documents:
         write_jsonl(file, self._read(own, shard.count))
 
     def use_shards(self, files: Sequence[Path]) -> None:
-        """Takes the results of all shards, so that `passages` reads no file again.
+        """Takes the results of all shards, so that `passages` reads no file again that the cache has.
 
-        `files`: those that `read_shard` wrote, in order. Raises DataError if the cache lacks a text.
+        `files`: those that `read_shard` wrote, in order. Files that the cache lacks are read here: another cache may
+        be in use than that of the shards, and some failures are not cached.
         """
+        check_installed(self._config)
         shards = [iter([pool.ReadDocument(**row) for row in _rows(file)]) for file in files]
-        self._readings = [next(shards[number % len(shards)]) for number in range(len(self._readable))]
-        for file, reading in zip(self._readable, self._readings, strict=True):
-            if "reason" not in reading.header and not self._settings.passages(reading.key).exists():
-                raise DataError(
-                    f"corpus.cache={self._config.cache!r}: this machine has no extracted text of {file.name!r}, which "
-                    "a task has read; set corpus.cache to a folder that all machines share, or use spread=local"
-                )
+        readings = [next(shards[number % len(shards)]) for number in range(len(self._readable))]
+        missing, lost = list[int](), 0
+        for number, reading in enumerate(readings):
+            header = complete(reading.key, self._settings) if reading.key else None
+            if header is None:
+                missing.append(number)
+                lost += "reason" not in reading.header
+            else:
+                readings[number] = replace(reading, header=header)
+        if lost:
+            say(
+                f"corpus.cache={self._config.cache!r}: lacks the texts of {lost} of {len(readings)} files that the "
+                "tasks have read; this process reads them again (a folder that all machines share saves this)",
+                error=True,
+            )
+        if missing:
+            again = self._read([self._readable[number] for number in missing])
+            for number, reading in zip(missing, again, strict=True):
+                readings[number] = reading
+        self._readings = readings
 
     def questions(self) -> Iterator[Question]:
         """Raises DataError: without `corpus.questions` this corpus has no questions."""

@@ -116,12 +116,20 @@ def extract(name: str, data: bytes, key: str, settings: Settings, scratch: Path)
 
     Raises MemoryError if the document exceeds the memory.
     """
-    cached = next((file for file in (settings.over_limits(key), settings.parts(key)) if file.exists()), None)
-    header = _cached_header(cached) if cached else _read(name, data, key, settings, scratch)
+    cached = _cached_header(key, settings)
+    header = _read(name, data, key, settings, scratch) if cached is None else cached
     if "reason" not in header and settings.by != "semantic" and not settings.passages(key).exists():
         passages = chunks.chunks(parts(key, settings), settings.size, settings.overlap, settings.by)
         write_passages(key, passages, settings, scratch)
     return header, cached is None
+
+
+def complete(key: str, settings: Settings) -> Header | None:
+    """Returns the header of a document if the cache has its passages or its failure; else None."""
+    header = _cached_header(key, settings)
+    if header is None or "reason" in header or settings.passages(key).exists():
+        return header
+    return None
 
 
 def parts(key: str, settings: Settings) -> list[Part]:
@@ -166,7 +174,10 @@ def _write(file: Path, rows: Iterator[object], scratch: Path) -> None:
     temporary.replace(file)
 
 
-def _cached_header(file: Path) -> Header:
+def _cached_header(key: str, settings: Settings) -> Header | None:
+    file = next((file for file in (settings.over_limits(key), settings.parts(key)) if file.exists()), None)
+    if file is None:
+        return None
     with file.open(encoding="utf-8") as lines:
         header: Header = json.loads(lines.readline())
     return header

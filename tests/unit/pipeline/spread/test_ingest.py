@@ -11,11 +11,12 @@ from raft_exp.core import collection_parts
 from raft_exp.core.errors import DataError
 from raft_exp.core.shards import Shard
 from raft_exp.corpora import passages as passages_corpus
-from raft_exp.corpora.ingest_stage import IngestStage, compute_shard, ingest, join_shards
+from raft_exp.corpora.ingest_stage import READINGS, IngestStage, compute_shard, ingest, join_shards
 from raft_exp.pipeline.parsing import parse
-from raft_exp.pipeline.spread.shard_stage import sharded
+from raft_exp.pipeline.spread.shard_stage import joined, shard_of, sharded
+from raft_exp.pipeline.store import Store
 from tests.helpers.composing import compose
-from tests.helpers.stages import stages_of
+from tests.helpers.stages import stages_of, study_stages
 
 COUNTS = (1, 3, 7)
 JAVANESE = "\ua9b2\ua98f\ua9c0"  # a script without spaces and without a dictionary
@@ -25,12 +26,18 @@ def settings(*overrides: str) -> IngestStage:
     return IngestStage(parse(compose(*overrides)).corpus, {}, "")
 
 
-def in_shards(config: IngestStage, count: int, out: Path) -> dict[str, bytes]:
-    """Computes all shards, joins them, and returns the files."""
+def shards(config: IngestStage, count: int, out: Path) -> list[Path]:
+    """Computes all shards, and returns their folders."""
     folders = [out / f"{index} of {count}" for index in range(count)]
     for index, folder in enumerate(folders):
         folder.mkdir(parents=True)
         compute_shard(config, shard=Shard(index, count), out=folder)
+    return folders
+
+
+def in_shards(config: IngestStage, count: int, out: Path) -> dict[str, bytes]:
+    """Computes all shards, joins them, and returns the files."""
+    folders = shards(config, count, out)
     (out / "joined").mkdir()
     join_shards(config, shards=folders, out=out / "joined")
     return files(out / "joined")
@@ -122,16 +129,55 @@ def test_documents_do_not_depend_on_the_number_of_shards(tmp_path):
         assert in_shards(config, count, tmp_path / str(count)) == expected, count
 
 
-def test_a_cache_that_the_study_does_not_share_is_named(tmp_path):
-    (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "a.txt").write_text("Town one has nine mills.")
-    config = settings("corpus=documents", f"corpus.path={tmp_path / 'own'}", f"corpus.cache={tmp_path / 'cache'}")
-    (tmp_path / "shard").mkdir()
-    compute_shard(config, shard=Shard(0, 1), out=tmp_path / "shard")
-    for text in (tmp_path / "cache").iterdir():
-        text.unlink()
-    with pytest.raises(DataError, match=r"corpus\.cache=.*no extracted text of 'a\.txt'.*all machines share"):
-        join_shards(config, shards=[tmp_path / "shard"], out=tmp_path)
+def own(folder: Path, cache: Path, *overrides: str) -> tuple[str, ...]:
+    """The settings of a study about the files in `folder`."""
+    return ("corpus=documents", f"corpus.path={folder}", "corpus.workers=1", f"corpus.cache={cache}", *overrides)
+
+
+def test_the_join_reads_the_files_that_its_cache_lacks(tmp_path, capsys):
+    folder = documents(tmp_path / "own")
+    expected = whole(settings(*own(folder, tmp_path / "alone" / "x")), tmp_path / "whole")
+    folders = shards(settings(*own(folder, tmp_path / "one" / "x")), 3, tmp_path / "shards")
+    capsys.readouterr()
+    for name, lost in (("one", 0), ("two", 11)):
+        (tmp_path / "joined" / name).mkdir(parents=True)
+        join_shards(settings(*own(folder, tmp_path / name / "x")), shards=folders, out=tmp_path / "joined" / name)
+        assert files(tmp_path / "joined" / name) == expected, name
+        said = capsys.readouterr().err
+        assert ("lacks the texts of" in said) == bool(lost)
+        assert not lost or f"lacks the texts of {lost} of 13 files that the tasks have read" in said
+
+
+@pytest.mark.parametrize(
+    ("reason", "has_key"), [("not a readable file", False), ("took too long", True)], ids=["unreadable", "slow"]
+)
+def test_a_failure_of_a_shard_that_the_cache_lacks_is_read_again(tmp_path, reason, has_key):
+    folder = documents(tmp_path / "own")
+    expected = whole(settings(*own(folder, tmp_path / "alone" / "x")), tmp_path / "whole")
+    (first,) = shards(settings(*own(folder, tmp_path / "one" / "x")), 1, tmp_path / "shards")
+    rows = [json.loads(line) for line in (first / READINGS).read_text().splitlines()]
+    assert "reason" not in rows[0]["header"]
+    rows[0] |= {"key": rows[0]["key"] if has_key else "", "header": {"reason": reason, "detail": "for a while"}}
+    (first / READINGS).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "joined").mkdir()
+    join_shards(settings(*own(folder, tmp_path / "one" / "x")), shards=[first], out=tmp_path / "joined")
+    assert files(tmp_path / "joined") == expected
+
+
+def test_shards_of_a_failed_join_are_no_obstacle_with_another_cache(tmp_path):
+    folder, store = documents(tmp_path / "own"), Store(tmp_path / "store")
+    for name in ("one", "two"):
+        study = own(folder, tmp_path / name / "x", "corpus.on_error=fail")
+        ingest_stage = study_stages(store.root, *study, "until=ingest")[0]
+        functions = sharded(ingest_stage)
+        assert functions is not None
+        outcomes = [store.ensure(shard_of(ingest_stage, functions, Shard(n, 2)), store.call) for n in range(2)]
+        assert [outcome.status for outcome in outcomes] == [{"one": "ran", "two": "reused"}[name]] * 2
+        (tmp_path / f"joined {name}").mkdir()
+        with pytest.raises(DataError, match=r"3 files were not read: .*damaged\.pdf.*corpus\.on_error=fail"):
+            store.call(
+                joined(ingest_stage, functions, [outcome.path for outcome in outcomes]), tmp_path / f"joined {name}"
+            )
 
 
 def test_other_corpora_are_ingested_in_one_process():
