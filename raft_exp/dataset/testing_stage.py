@@ -79,7 +79,7 @@ def compute_shard(
     def chooser(coming: Coming) -> recipes.ContextChooser:
         if config.context == "retrieved":
             return _retrieved(config, rankers, coming)
-        return _supply(config, rankers, source, coming)
+        return _supply(config, rankers, source, sample, coming)
 
     searched = SearchedSplit(partial(sampled, source, config.split, sample), len(sample), chooser)
     search([searched], shard, rankers.distractor_filter.rejected_candidates, out)
@@ -216,7 +216,7 @@ def context_chooser(
         return recipes.retrieved(rankings.ranked, config.retriever.k)
     if config.context == "retrieved":
         return _retrieved(config, rankers, coming, found)
-    supply = _supply(config, rankers, source, coming, found)
+    supply = _supply(config, rankers, source, sample, coming, found)
     chooser = recipes.distractors_alone if config.without_gold else recipes.gold_and_distractors
     choose = chooser(supply, config.seed)
     return recipes.gold_at(config.gold_at, collection, choose)
@@ -242,8 +242,14 @@ def _retrieved(
 
 
 def _supply(
-    config: TestStage, rankers: Rankers, source: QuestionTargets, coming: Coming, found: Sequence[Path] | None = None
+    config: TestStage,
+    rankers: Rankers,
+    source: QuestionTargets,
+    sample: HashSample,
+    coming: Coming,
+    found: Sequence[Path] | None = None,
 ) -> DistractorSupply:
+    """Returns the function that selects the distractors. `coming`: the questions of this process, in order."""
     distractor_filter = rankers.distractor_filter
     pool = pools.pool(pools.document_splits(distractor_filter.passages, source.all_questions()), config.split)
     if found is not None:
@@ -257,7 +263,7 @@ def _supply(
         config.num_distractors,
         config.seed,
         in_place_of_gold=lambda question: len(question.gold) if config.without_gold else 0,
-        questions=coming,
+        questions=partial(sampled, source, config.split, sample),
         allow_fewer=config.allow_fewer or config.distractors == "given",
         names=config.names,
     )

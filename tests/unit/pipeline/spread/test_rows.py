@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +125,26 @@ def test_rows_without_a_search_are_made_in_one_process(overrides):
     stages = stages_of(*SMALL, *overrides)
     spread = {label for label, stage in stages.items() if stage.name == "dataset" and sharded(stage)}
     assert spread == ({"dataset[raft]"} if "dataset.context=retrieved" in overrides else set())
+
+
+def test_too_few_distractors_of_a_shard_are_counted_over_all_questions(tmp_path):
+    study = (*SMALL, *STUDIES["bm25"])
+    made = run(tmp_path, *study, only=["dataset[test]"])
+    (stage,) = (stage for stage in study_stages(tmp_path, *study) if stage.label == "dataset[test]")
+    functions = sharded(stage)
+    assert functions is not None
+    folders = {name: made[other.label] for name, other in stage.inputs.items() if isinstance(other, Stage)}
+    config = replace(stage.config, num_distractors=999, allow_fewer=False)
+    messages = []
+    for name, function in {
+        "whole": stage.function,
+        "first": partial(functions.compute, shard=Shard(0, 3)),
+    }.items():
+        (tmp_path / name).mkdir()
+        with pytest.raises(DataError, match=r"and \d+ of \d+ test questions have too few") as error:
+            function(config, **folders, out=tmp_path / name)
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
 
 
 def test_the_key_does_not_depend_on_spread():
