@@ -238,6 +238,7 @@ class GoldAudit(TypedDict):
     by_answer: int  # questions with a passage of their document that contains an answer word for word
     closest: int  # questions without such a passage: the gold is the passage closest to question and answer
     by_search: NotRequired[int]  # questions without a document: a search found a passage that contains an answer
+    guessed_by_search: NotRequired[int]  # those of by_search with a short answer that are not in FlashRAG's layout
     in_found_document: NotRequired[int]  # questions without a document: a search found the document of the gold
     left_out: NotRequired[int]  # questions without a document for which a search found no gold
     share_closest: float  # of the questions

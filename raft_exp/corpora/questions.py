@@ -170,20 +170,25 @@ class ReadyQuestions:
             raise first.error("answers", fault, "give the answer or remove the record")
 
     def _tell_searches(self, counts: Counter[str], columns: str) -> None:
-        """Prints how many documents a search found, and how many questions are left out.
+        """Prints how many documents and passages a search found, and how many questions are left out.
 
         `columns`: the names of the file's columns. Raises DataError if all questions are left out.
         """
-        records, lost, guessed = counts["records"], counts["without_gold"], counts["gold_in_found_document"]
+        records, lost = counts["records"], counts["without_gold"]
+        by_answer, in_document = counts["gold_guessed_by_search"], counts["gold_in_found_document"]
         remedy = (
             "name the document of each question in a column document_id, or set corpus.columns.document_id to its "
             f"column (the file has {columns})"
         )
-        if guessed:
+        places = (
+            (by_answer, "the first passage of a search that holds the short answer"),
+            (in_document, "in the document with the passage closest to question and answer"),
+        )
+        if guessed := by_answer + in_document:
+            told = ", or ".join(f"{place} ({count:,})" for count, place in places if count)
             say(
                 f"{self.file}: {guessed:,} of {records:,} questions name neither gold passages nor a document; their "
-                "gold is guessed in the document with the passage closest to question and answer. To avoid guesses, "
-                f"{remedy}",
+                f"gold is guessed: {told}. To avoid guesses, {remedy}",
                 error=True,
             )
         if lost:
@@ -241,6 +246,8 @@ class ReadyQuestions:
             counts["evidence_by_answer" if holds else "evidence_by_closeness"] += len(quotes)
         if gold.kind == "search":  # the first answer is the target of training
             answers = as_written_first(answers, " ".join(self.collection[at].text for at in gold.passages))
+            if gold.passages and not is_long(answers[:1]) and not _is_flashrag(fields):
+                counts["gold_guessed_by_search"] += 1
         name = place.replace(" ", "-")
         given = [self._find(fields, "given", passage) for passage in fields.texts("given")] or gold.given
         return Question(

@@ -88,6 +88,7 @@ def _gold_audit(path: Path) -> GoldAudit | None:
     if by_search + in_found_document:
         lost = counts.get("without_gold", 0)
         audit |= {"by_search": by_search, "in_found_document": in_found_document, "left_out": lost}
+        audit["guessed_by_search"] = counts.get("gold_guessed_by_search", 0)
     return audit
 
 

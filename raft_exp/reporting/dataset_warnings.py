@@ -41,16 +41,23 @@ def dataset_warnings(audit: StudyAudit, settings: Mapping[str, object]) -> Itera
 
 
 def _searched_gold(audit: StudyAudit) -> Iterator[str]:
-    """Warns of gold in documents that the questions do not name, and of many questions without gold."""
+    """Warns of gold that a search guessed for questions without a document, and of many questions without gold."""
     gold = audit.get("gold")
-    if gold and (found := gold.get("in_found_document", 0)):
+    if not gold:
+        return
+    by_answer, in_document = gold.get("guessed_by_search", 0), gold.get("in_found_document", 0)
+    places = (
+        (by_answer, "the first passage of a search that holds the short answer"),
+        (in_document, "in the document with the passage closest to question and answer"),
+    )
+    if guessed := by_answer + in_document:
+        told = ", or ".join(f"{place} ({count:,})" for count, place in places if count)
         yield (
-            f"{found:,} of {gold['questions']:,} questions ({percent(found / gold['questions'])}%) name neither gold "
-            "passages nor a document. The document with the passage closest to question and answer is taken for "
-            "theirs, which is a guess. Check some of them, or name the documents in the field 'document_id' of the "
-            "questions."
+            f"{guessed:,} of {gold['questions']:,} questions ({percent(guessed / gold['questions'])}%) name neither "
+            f"gold passages nor a document. Their gold is a guess: {told}. Check some of them, or name the documents "
+            "in the field 'document_id' of the questions."
         )
-    if gold and 2 * (lost := gold.get("left_out", 0)) >= gold["questions"]:
+    if 2 * (lost := gold.get("left_out", 0)) >= gold["questions"]:
         yield (
             f"{lost:,} of {gold['questions']:,} questions ({percent(lost / gold['questions'])}%) are left out: none of "
             "the passages that a search found for them holds the answer word for word, or a third of the words of a "

@@ -107,6 +107,28 @@ def test_guesses_are_counted_on_screen_and_in_the_audit(tmp_path):
     assert (gold["in_found_document"], gold["closest"], gold["left_out"]) == (24, 24, 0)
 
 
+def test_the_first_passage_with_a_short_answer_is_counted_as_a_guess(tmp_path):
+    corpus = corpus_of("documents", tmp_path)
+    short = [
+        (f"Who writes a report in {season} for the {part}?", f"crew of the {part}")
+        for part in PARTS
+        for season in SEASONS
+    ]
+    sheet(tmp_path / "sheet.csv", ("Question", "Answer"), [*short, *(row[:2] for row in own_words()[:8])])
+    done = raft_exp(tmp_path, *corpus, "corpus.questions=sheet.csv", *TINY, *LOOSE, "until=dataset")
+    assert done.returncode == 0, done.stderr
+    places = (
+        "the first passage of a search that holds the short answer (24), or in the document with the passage closest "
+        "to question and answer (8)."
+    )
+    told = "32 of 32 questions name neither gold passages nor a document; their gold is guessed"
+    assert f"sheet.csv: {told}: {places} To avoid guesses, name the document of each question in a " in done.stderr
+    told = "32 of 32 questions (100.0%) name neither gold passages nor a document. Their gold is a guess"
+    assert f"warning: {told}: {places} Check some of them, or name the documents in the field 'doc" in done.stderr
+    gold = json.loads((run_folder(tmp_path) / "audit.json").read_text())["gold"]
+    assert (gold["guessed_by_search"], gold["in_found_document"]) == (24, 8)
+
+
 OTHER = (
     "Who was the first person on the moon?",
     "An astronaut named Armstrong walked there, after a long flight from Florida.",
