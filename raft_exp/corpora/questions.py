@@ -119,7 +119,7 @@ class ReadyQuestions:
         for an invalid row, and if no question has an answer.
         """
         first, rows, answered = Counter[str](), QuestionRows(self.file, self.config.columns), Counter[bool]()
-        self._check_answers(rows)
+        self._check_names(rows)
         likeness = self.likeness or ByWords(self.collection)
         search = GoldSearch(self.collection, self.config.closest, likeness, self.indexed)
         search.search_vectors(self._without_gold(rows))
@@ -151,23 +151,36 @@ class ReadyQuestions:
         sample = subsample(training, self.config.max_items, self.seed)
         yield from (question for question in with_splits(counts) if question.split != "train" or question.id in sample)
 
-    def _check_answers(self, rows: QuestionRows) -> None:
+    def _check_names(self, rows: QuestionRows) -> None:
         """Raises DataError if a row has no answer, names neither gold passages nor documents, and others have answers.
 
-        A search cannot find the gold of such a row. In FlashRAG's layout it is left out.
+        A search cannot find the gold of such a row. In FlashRAG's layout it is left out. Prints how many rows name
+        neither, if other rows do.
         """
+        counts, first_searched = Counter[bool](), ""  # whether a row names gold passages or documents -> rows
         answered, lacking, first = False, 0, Fields("", {})
         for place, row in rows.placed():
             fields = Fields(f"{self.file}, {place}", row, rows.names)
             has_answer = bool(fields.texts("answers"))
             answered = answered or has_answer
-            if not has_answer and not _names_gold(fields) and not _is_flashrag(fields):
+            names_gold = _names_gold(fields)
+            counts[names_gold] += 1
+            if not names_gold:
+                first_searched = first_searched or place
+            if not has_answer and not names_gold and not _is_flashrag(fields):
                 first = first if lacking else fields
                 lacking += 1
         if answered and lacking:
             more = f" (such rows in all: {lacking:,})" if lacking > 1 else ""
             fault = f"is missing or empty, and the row names neither gold passages nor a document{more}"
             raise first.error("answers", fault, "give the answer or remove the record")
+        if counts[True] and counts[False]:
+            say(
+                f"{self.file}: {counts[False]:,} of {counts.total():,} questions have no value in document_id and "
+                f"gold, but others have (the first without: {first_searched}); their gold is searched in all passages, "
+                "or among those in retrieval_result; give document_id in these rows if that is not meant",
+                error=True,
+            )
 
     def _tell_searches(self, counts: Counter[str], columns: str) -> None:
         """Prints how many documents and passages a search found, and how many questions are left out.
