@@ -32,6 +32,7 @@ MADE = {
     "fair_lr": ["corpus.num_entities=100", "selection.learning_rates=[1e-4,1e-3]"],
     "fair_rank": ["corpus.num_entities=100", "selection.learning_rates=[1e-4,1e-3]"],
     "recipes": ["corpus.num_entities=100"],
+    "laptop": ["corpus.num_entities=100"],
     "real": ["evaluation.max_items=4"],
     "passages": ["corpus.path={made}/passages.jsonl", "corpus.questions={made}/questions.jsonl"],
     "documents": ["corpus.path={made}/documents", "corpus.questions={made}/of_documents.jsonl"],
