@@ -118,7 +118,7 @@ def test_a_study_says_which_settings_its_contexts_ignore():
             r"^arms\.oracle_sft\.dataset\.p: .*\+arms\.oracle_sft\.dataset\.context=gold_and_distractors",
         ),
         (("dataset.context=retrieved", "dataset.conflict_share=0.2"), r"^dataset\.conflict_share: got 0\.2, but false"),
-        (("evaluation.arms=[sft]", "+arms.sft.dataset.p=1"), r"^arms\.\*\.dataset: got .*closed_book can change cot"),
+        (("evaluation.arms=[sft]", "+arms.sft.dataset.p=1"), r"^arms\.sft\.dataset: got .*closed_book can change cot"),
         (("evaluation.arms=[sft_cot]", "+arms.sft_cot.cot=false"), r"^arms\.sft_cot\.cot: got False, but the arm is "),
         (("evaluation.arms=[oracle]", "evaluation.conflict=true"), r"^evaluation\.conflict: got True, but arm oracle"),
     ],
