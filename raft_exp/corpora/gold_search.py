@@ -45,6 +45,19 @@ class Hints:
     retrieved: list[int] | None = None
 
 
+def guesses(by_answer: int, in_document: int) -> str:
+    """Returns in words what the gold of questions is that name neither gold passages nor a document.
+
+    `by_answer`: number of questions whose gold is the first found passage with the short answer. `in_document`: number
+    of questions whose document was found.
+    """
+    places = (
+        (by_answer, "the first passage of a search that holds the short answer"),
+        (in_document, "in the document with the passage closest to question and answer"),
+    )
+    return ", or ".join(f"{place} ({count:,})" for count, place in places if count)
+
+
 def is_long(answers: Iterable[str]) -> bool:
     """Whether an answer has more than `SHORT` words."""
     return any(words.count(answer) > SHORT for answer in answers)

@@ -20,7 +20,7 @@ from raft_exp.core.sampling import subsample
 from raft_exp.core.screen import say
 from raft_exp.core.text import Form, answer_pattern
 from raft_exp.corpora.context_forms import as_written_first
-from raft_exp.corpora.gold_search import GoldSearch, Hints, is_long
+from raft_exp.corpora.gold_search import GoldSearch, Hints, guesses, is_long
 from raft_exp.corpora.question_levels import QuestionLevel, Questions
 from raft_exp.corpora.question_splits import SPLITS
 from raft_exp.corpora.readers import flashrag
@@ -193,15 +193,10 @@ class ReadyQuestions:
             "name the document of each question in a column document_id, or set corpus.columns.document_id to its "
             f"column (the file has {columns})"
         )
-        places = (
-            (by_answer, "the first passage of a search that holds the short answer"),
-            (in_document, "in the document with the passage closest to question and answer"),
-        )
         if guessed := by_answer + in_document:
-            told = ", or ".join(f"{place} ({count:,})" for count, place in places if count)
             say(
                 f"{self.file}: {guessed:,} of {records:,} questions name neither gold passages nor a document; their "
-                f"gold is guessed: {told}. To avoid guesses, {remedy}",
+                f"gold is guessed: {guesses(by_answer, in_document)}. To avoid guesses, {remedy}",
                 error=True,
             )
         if lost:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from raft_exp.core.audit import DatasetAudit, LengthTell, SplitAudit, StudyAudit
 from raft_exp.corpora import split_units
+from raft_exp.corpora.gold_search import guesses
 from raft_exp.dataset.supply import EVALUATION_NAMES, SettingNames
 from raft_exp.reporting.facts import main_split, section
 from raft_exp.reporting.formats import percent
@@ -46,16 +47,11 @@ def _searched_gold(audit: StudyAudit) -> Iterator[str]:
     if not gold:
         return
     by_answer, in_document = gold.get("guessed_by_search", 0), gold.get("in_found_document", 0)
-    places = (
-        (by_answer, "the first passage of a search that holds the short answer"),
-        (in_document, "in the document with the passage closest to question and answer"),
-    )
     if guessed := by_answer + in_document:
-        told = ", or ".join(f"{place} ({count:,})" for count, place in places if count)
         yield (
             f"{guessed:,} of {gold['questions']:,} questions ({percent(guessed / gold['questions'])}%) name neither "
-            f"gold passages nor a document. Their gold is a guess: {told}. Check some of them, or name the documents "
-            "in the field 'document_id' of the questions."
+            f"gold passages nor a document. Their gold is a guess: {guesses(by_answer, in_document)}. Check some of "
+            "them, or name the documents in the field 'document_id' of the questions."
         )
     if 2 * (lost := gold.get("left_out", 0)) >= gold["questions"]:
         yield (
