@@ -25,15 +25,22 @@ def run(folder: Path, words: list[str], *more: str) -> str:
     return done.stdout
 
 
+def arms_of(run: Path) -> dict[str, object]:
+    arms: dict[str, object] = json.loads((run / "results.json").read_text())["arms"]
+    return arms
+
+
 @pytest.mark.slow
 def test_from_a_folder_of_files_to_an_exported_model(tmp_path):
-    made, preview, study, ask, export, serve = words_of("own-documents", tmp_path)
+    made, preview, study, laptop, ask, export, serve = words_of("own-documents", tmp_path)
     run(tmp_path, made)
     shown = run(tmp_path, preview)
     assert "Question: How long is the warranty of the Dryer" in shown
     assert "##Answer:" in shown
+    run(tmp_path, laptop, *SHORT)
+    assert set(arms_of(tmp_path / "runs" / "mine")) == {"base", "rag", "sft", "sft_rag", "raft"}
     run(tmp_path, study, *SHORT)
-    assert len(json.loads((tmp_path / "runs" / "mine" / "results.json").read_text())["arms"]) == 8
+    assert len(arms_of(tmp_path / "runs" / "mine")) == 8
     run(tmp_path, ask)
     run(tmp_path, export, "tolerance=1")
     assert (tmp_path / "my_model" / "raft_exp.json").exists()
