@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from peft import PeftModel
     from transformers import PreTrainedModel
 
 NAME = "raft_cpu"
@@ -27,20 +26,6 @@ def use_attention(model: "PreTrainedModel") -> None:
     AttentionInterface.register(NAME, attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
     model.set_attn_implementation(NAME)
-
-
-def use_adapter_dtype(model: "PeftModel") -> None:
-    """Converts a LoRA adapter on the CPU to the base model's dtype, as vLLM does.
-
-    With an adapter in float32, the time for a prompt would double. A DoRA adapter stays in float32, as its norms need
-    the precision.
-    """
-    parameters = dict(model.named_parameters())
-    if model.device.type != "cpu" or any("lora_magnitude_vector" in name for name in parameters):
-        return
-    for name, parameter in parameters.items():
-        if ".lora_A." in name or ".lora_B." in name:
-            parameter.data = parameter.data.to(model.dtype)
 
 
 def attention(

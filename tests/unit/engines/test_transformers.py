@@ -3,12 +3,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from raft_exp import engines
 from raft_exp.core.errors import ModelError
 from raft_exp.engines import Request
 from raft_exp.engines.replies import stop_tokens
-from raft_exp.engines.transformers import Transformers, plan
+from raft_exp.engines.transformers import Transformers, plan, use_base_dtype
 from raft_exp.models import loading, tokens
 from raft_exp.training import weights
 from tests.helpers import small_training as small
@@ -163,3 +165,19 @@ def test_no_gpu():
 def test_a_folder_without_an_adapter(tmp_path):
     with pytest.raises(ModelError, match=r"the folder has no adapter_config.json"):
         engines.load(small.engine_config(), small.model_config(), tmp_path, NOWHERE)
+
+
+@pytest.mark.parametrize("dora", [False, True])
+def test_the_adapter_of_a_16_bit_model_is_converted_and_a_dora_adapter_is_not(dora):
+    torch.manual_seed(1)
+    base = LlamaForCausalLM(LlamaConfig(vocab_size=64, hidden_size=48, num_attention_heads=6, num_hidden_layers=2))
+    settings = LoraConfig(r=4, target_modules="all-linear", use_dora=dora, init_lora_weights=False)
+    model = get_peft_model(base.to(torch.bfloat16), settings).eval()
+    ids = torch.randint(1, 64, (2, 40), generator=torch.Generator().manual_seed(5))
+    with torch.inference_mode():
+        before = model(ids).logits.float()
+        use_base_dtype(model)
+        after = model(ids).logits.float()
+    lora = {parameter.dtype for name, parameter in model.named_parameters() if ".lora_A." in name}
+    assert lora == {torch.float32 if dora else torch.bfloat16}
+    assert torch.allclose(before, after, atol=0.03 * float(before.abs().max()))
