@@ -24,6 +24,8 @@ REAL = {
     "hotpotqa": ["corpus.path={data}/hotpotqa", "corpus.max_items=50"],
     "natural_questions": ["corpus.path={data}/natural_questions"],
     "triviaqa": ["corpus.path={data}/triviaqa"],
+    "real_pubmedqa": ["corpus.path={data}/pubmedqa/ori_pqal.json", "evaluation.max_items=4"],
+    "real_triviaqa": ["corpus.path={data}/triviaqa", "evaluation.max_items=4"],
     "apibench": ["corpus.path={data}/apibench", "corpus.hub=torchhub", "corpus.validation=0.05"],
 }
 MADE = {
@@ -34,6 +36,7 @@ MADE = {
     "recipes": ["corpus.num_entities=100"],
     "laptop": ["corpus.num_entities=100"],
     "real": ["evaluation.max_items=4"],
+    "real_full": ["corpus.num_entities=100", "selection.learning_rates=[1e-4,1e-3]"],
     "passages": ["corpus.path={made}/passages.jsonl", "corpus.questions={made}/questions.jsonl"],
     "documents": ["corpus.path={made}/documents", "corpus.questions={made}/of_documents.jsonl"],
 }
