@@ -168,6 +168,21 @@ def questions_first(questions: Stage) -> str:
     return f"run the same settings with until=questions first, {cost}"
 
 
+def compilation(stages: Sequence[Stage]) -> str:
+    """Says when the planned trainings compile their layers (trainer.compile=auto); "" without such trainings."""
+    trainings = [stage for stage in stages if stage.name == "train" and stage.config.may_compile]
+    asked = [
+        stage.label
+        for stage in trainings
+        if stage.config.trainer.accelerator != "cpu"
+        and stage.config.trainer.strategy != "fsdp"
+        and stage.config.model.quantize is None
+    ]
+    if not asked:
+        return ""
+    return f"{few_labels(asked)}: layers are compiled where a training on a GPU takes more than about 8 min without it"
+
+
 def few_labels(labels: Sequence[str]) -> str:
     """Formats labels of stages: all of up to four, else their number and the first three."""
     if len(labels) <= _LABELS:

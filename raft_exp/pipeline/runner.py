@@ -16,7 +16,7 @@ from raft_exp.evaluation import selection
 from raft_exp.evaluation.results import Choice
 from raft_exp.evaluation.select_stage import CHOICE
 from raft_exp.pipeline import converted
-from raft_exp.pipeline.estimate import ExpectedSeconds, describe_expected, duration
+from raft_exp.pipeline.estimate import ExpectedSeconds, compilation, describe_expected, duration
 from raft_exp.pipeline.judge_requests import STAGES as JUDGING
 from raft_exp.pipeline.judge_requests import judge_estimate
 from raft_exp.pipeline.model_checks import check_models
@@ -69,6 +69,8 @@ class Runner:
         if seconds:
             line = describe_expected(list(seconds.items()), expected.advice(planned))
             self._console.print(f"  {escape(line)}", soft_wrap=True)
+        if note := compilation(planned):
+            self._console.print(f"  {escape(note)}", soft_wrap=True)
         if asked := judge_estimate(planned, expected, self._store):
             self._console.print(f"  {escape(asked.line())}", soft_wrap=True)
         with converted.described(stages, self._store):

@@ -302,9 +302,15 @@ class StageMaker:
     def train(self, training: Training, rows: Mapping[str, Stage]) -> Stage:
         """Returns the stage of one training. `rows`: the stages of the training sets by name."""
         config, other = self._config, training.matched
-        may_pad = arm_trainer(config, training.arms[0]).packing == "auto"
+        asked = arm_trainer(config, training.arms[0])
         settings = TrainStage(
-            config.model, training.lora, training.trainer, config.seed, may_pad, other.plan if other else None
+            config.model,
+            training.lora,
+            training.trainer,
+            config.seed,
+            may_pad=asked.packing == "auto",
+            may_compile=asked.compile == "auto",
+            matched=other.plan if other else None,
         )
         inputs: Inputs = {"dataset": rows[training.dataset]}
         if other:

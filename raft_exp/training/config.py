@@ -52,7 +52,7 @@ class TrainerConfig:
     batch_size: Positive
     packing: bool | Literal["auto"]
     activation_checkpointing: Runtime[bool | Literal["auto"]]
-    compile: bool
+    compile: bool | Literal["auto"]
     accumulate: Positive | Literal["auto"]
     learning_rate: PositiveFloat | Literal["auto"]
     weight_decay: Annotated[float, Field(ge=0)]
@@ -72,8 +72,9 @@ class TrainerConfig:
         """Returns the settings in the form that enters a stage's key: with values in place of `auto`.
 
         An `auto` precision follows from `dtype`, the model's type. An `auto` learning rate becomes `learning_rate`, the
-        model's default. An `auto` packing becomes true; TrainStage.may_pad then allows padding. Raises ValueError
-        for an `auto` learning rate if `learning_rate` is None.
+        model's default. An `auto` packing becomes true; TrainStage.may_pad then allows padding. An `auto` compile
+        becomes false; TrainStage.may_compile then allows compiled layers, which differ in rounding only. Raises
+        ValueError for an `auto` learning rate if `learning_rate` is None.
         """
         precision = PRECISIONS[dtype] if self.precision == "auto" else self.precision
         rate = learning_rate if self.learning_rate == "auto" else self.learning_rate
@@ -81,7 +82,13 @@ class TrainerConfig:
             raise ValueError(
                 "trainer.learning_rate: got 'auto', but model.lora_learning_rate is null; set either to a number"
             )
-        return replace(self, precision=precision, packing=bool(self.packing), learning_rate=rate)
+        return replace(
+            self,
+            precision=precision,
+            packing=bool(self.packing),
+            compile=self.compile is True,
+            learning_rate=rate,
+        )
 
     def packs(self) -> bool:
         """Whether rows are packed. `auto` counts as packed: `packed.pack_where_possible` decides for the model."""

@@ -1,4 +1,4 @@
-"""Compilation and activation checkpointing of a model's decoder layers."""
+"""The decoder layers of a model, and activation checkpointing of these layers."""
 
 import logging
 from typing import TYPE_CHECKING, Protocol
@@ -45,12 +45,6 @@ def layers(model: nn.Module) -> list[nn.Module]:
     from transformers.modeling_layers import GradientCheckpointingLayer
 
     return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
-
-
-def compile_layers(model: nn.Module) -> None:
-    """Compiles the decoder layers for all lengths. All layers have the same code, so one compilation is enough."""
-    for layer in layers(model):
-        layer.compile(dynamic=True)
 
 
 def checkpoint_activations(model: "PreTrainedModel") -> None:

@@ -15,7 +15,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from raft_exp.core.errors import ModelError
 from raft_exp.models.loading import cpu_threads, is_out_of_memory
-from raft_exp.training import checkpoint, layers
+from raft_exp.training import checkpoint
 from raft_exp.training.callback import TrainingCallback
 from raft_exp.training.config import TrainerConfig
 from raft_exp.training.data import TrainingPlan
@@ -42,8 +42,6 @@ def fit(
     rejects, when memory is exhausted, and for a loss or gradient that is not finite. Raises ConfigError where the batch
     size does not fit the number of devices, StoppedError after a signal, and PrunedError where a search ends the trial.
     """
-    if config.compile:
-        layers.compile_layers(model)
     module = RaftModule(model, config, plan, seed, start=checkpoint.step(out))
     callback = TrainingCallback(out, config, validation)
     with _quiet(), cpu_threads(config.threads_a_process()), _explained(config, module.accumulate):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from raft_exp.core.errors import ConfigError, ModelError
-from raft_exp.training import layers, sharding, weights
+from raft_exp.training import compilation, layers, sharding, weights
 from raft_exp.training.config import TrainerConfig
 from raft_exp.training.data import MicroBatchDataset, MicroBatches, TrainingBatch, TrainingPlan
 from raft_exp.training.loss import token_losses
@@ -127,9 +127,11 @@ class RaftModule(lightning.LightningModule):
         )
 
     def on_train_start(self) -> None:
-        """Sets training mode (`from_pretrained` sets evaluation mode), signal handlers and activation checkpointing."""
+        """Sets training mode (`from_pretrained` sets evaluation mode), signal handlers, and how the layers run."""
         self.model.train()
         self.signals.listen()
+        if compilation.wants_compilation(self, self._config):
+            compilation.compile_layers(self.model)
         if layers.wants_checkpointing(self, self._config):
             layers.checkpoint_activations(self.model)
 

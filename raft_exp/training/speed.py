@@ -107,6 +107,12 @@ class StepCost:
         )
 
 
+def operations(model: "PreTrainedModel", plan: TrainingPlan) -> float:
+    """Returns the FLOPs of all steps of the plan."""
+    everything = [number for step in plan.steps for number in step]
+    return StepCost.of(model)(TrainingPlan(plan.rows, [everything]), 0)
+
+
 def _operations_a_token(weight: torch.nn.Parameter) -> float:
     return float((6 if weight.requires_grad else 4) * elements(weight))
 

@@ -40,6 +40,7 @@ class TrainStage:
     trainer: TrainerConfig
     seed: Seed
     may_pad: Runtime[bool] = False  # trainer.packing=auto: a model that cannot take packed rows trains with padded ones
+    may_compile: Runtime[bool] = False  # trainer.compile=auto: a long training on a GPU compiles the layers
     matched: KeyedWhenSet[MatchedPlan | None] = None  # settings of the other training, if this one matches its tokens
 
 
@@ -78,6 +79,8 @@ def train(config: TrainStage, *, dataset: Path, out: Path, matched_dataset: Path
         )
     elif trainer.packing:
         packed.use_packed_attention(base)
+    if config.may_compile:
+        trainer = replace(trainer, compile="auto")
     model = weights.trainable(base, config.lora, trainer.precision, config.seed)
     tracker = tracking.active()
     first_rank = rank_zero_only.rank == 0  # one tracker run for all processes

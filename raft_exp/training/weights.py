@@ -43,6 +43,8 @@ def add_adapter(model: "PreTrainedModel", config: LoraConfig, seed: int, mixed: 
     """
     import peft
 
+    from raft_exp.training import adapter
+
     towers = _towers(model)
     # peft refuses dropout for the stacked weights [experts, out, in] of a mixture of experts.
     stacked = any(weight.dim() == 3 for weight in model.parameters())
@@ -67,6 +69,7 @@ def add_adapter(model: "PreTrainedModel", config: LoraConfig, seed: int, mixed: 
     if mixed:
         for layer in _adapter_layers(adapted):
             layer.cast_input_dtype_enabled = False  # peft would convert activations to float32, and autocast back
+    adapter.use_lean_layers(adapted)
     return adapted
 
 

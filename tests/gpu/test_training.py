@@ -19,7 +19,7 @@ import transformers
 
 from raft_exp.core.errors import ModelError, StoppedError
 from raft_exp.evaluation.stage import evaluate
-from raft_exp.training import checkpoint, data, layers, module, packed, weights
+from raft_exp.training import checkpoint, compilation, data, layers, module, packed, weights
 from raft_exp.training.config import LoraConfig
 from raft_exp.training.loss import negative_log_likelihood, token_losses
 from raft_exp.training.rows import Rows
@@ -177,7 +177,7 @@ def test_checkpointed_activations_are_the_same():
 def test_compiled_layers_learn_the_same(checkpointing):
     loss, gradient = loss_and_gradient(adapted("Qwen2", torch.float32, False), "one by one", mixed=False)
     network = adapted("Qwen2", torch.bfloat16, True)
-    layers.compile_layers(network)
+    compilation.compile_layers(network)
     if checkpointing:
         layers.checkpoint_activations(network)
     our_loss, our_gradient = loss_and_gradient(network, "packed", mixed=True)

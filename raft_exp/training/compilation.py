@@ -1,0 +1,104 @@
+"""Compilation of a model's decoder layers, and the decision whether it pays (trainer.compile=auto)."""
+
+import logging
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from raft_exp.core.errors import ModelError
+from raft_exp.training import speed
+from raft_exp.training.config import TrainerConfig
+from raft_exp.training.layers import TrainingModule, layers
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+log = logging.getLogger(__name__)
+
+# Measured with a 3B model on an H200 (experiments/LOG.md)
+SECONDS = 90.0  # the longest time that compiling the layers took
+SPEEDUP = 1.25  # of a step
+USED = 0.25  # share of the GPU's peak FLOP/s that a step without compiled layers uses
+LONGER = SECONDS * SPEEDUP / (SPEEDUP - 1)  # seconds of a training without compiled layers, from which on they pay
+_USUAL_PEAK = 300e12  # FLOP/s, for a GPU whose peak is unknown
+
+
+def compile_layers(model: "PreTrainedModel") -> None:
+    """Compiles the decoder layers for all lengths. All layers have the same code, so one compilation is enough."""
+    for layer in layers(model):
+        layer.compile(dynamic=True)
+    # The first layer would be compiled separately: its input has no gradient where the embeddings are not trained.
+    model.get_input_embeddings().register_forward_hook(_with_gradient)
+
+
+def _with_gradient(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+    if module.training and torch.is_grad_enabled() and not output.requires_grad:
+        output.requires_grad_(True)
+    return output
+
+
+def wants_compilation(module: TrainingModule, config: TrainerConfig) -> bool:
+    """Returns trainer.compile; for `auto`, whether compiled layers save more time in the whole plan than they cost.
+
+    The time follows from the plan alone, not from the steps that are left, so that a resumed training decides as it did
+    before. Logs the decision on `auto` in one line. Raises ModelError for `true` without a working compiler.
+    """
+    if config.compile is False:
+        return False
+    if config.compile is True:
+        if reason := compiler_error(module.device):
+            raise ModelError(f"trainer.compile=true: cannot compile here ({reason}); use trainer.compile=false")
+        return True
+    if reason := _refused(module, config):
+        log.info("layers are not compiled (trainer.compile=auto): %s", reason)
+        return False
+    return True
+
+
+def _refused(module: TrainingModule, config: TrainerConfig) -> str:
+    """Returns why `auto` does not compile the layers; "" if it compiles them, which is logged."""
+    if module.device.type != "cuda":
+        return "the training runs on no CUDA GPU"
+    if config.strategy == "fsdp":
+        return "the weights are sharded"
+    if any(hasattr(weight, "quant_state") for weight in module.model.parameters()):
+        return "the base model is quantised"
+    if any(weight.dim() == 3 for weight in module.model.parameters()):
+        return "the model is a mixture of experts"
+    peak = speed.peak(module.device) or _USUAL_PEAK
+    seconds = expected_seconds(speed.operations(module.model, module.plan), peak * module.trainer.world_size)
+    if seconds <= LONGER:
+        return f"the training takes about {seconds:.0f} s without, and compiling pays from about {LONGER:.0f} s on"
+    if reason := compiler_error(module.device):
+        return f"cannot compile here ({reason})"
+    log.info(
+        "layers are compiled (trainer.compile=auto): the training would take about %.0f min without; compiling takes "
+        "about %.0f s",
+        seconds / 60,
+        SECONDS,
+    )
+    return ""
+
+
+def expected_seconds(operations: float, peak: float) -> float:
+    """Returns the seconds of `operations` without compiled layers. `peak`: FLOP/s of all GPUs together."""
+    return operations / (USED * peak)
+
+
+def compiler_error(device: torch.device) -> str:
+    """Returns why torch.compile does not work on this machine, on one line; "" if it works. Compiles a small function.
+
+    On a GPU, torch.compile needs Triton and a C compiler; on a CPU, a C++ compiler.
+    """
+    values = torch.ones(8, device=device, requires_grad=True)
+    try:
+        torch.compile(_probe, dynamic=True)(values).sum().backward()
+    except Exception as error:  # each missing part raises an error of its own: torch's, Triton's, the system's
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    return ""
+
+
+def _probe(values: Tensor) -> Tensor:
+    return torch.sin(values) * values
