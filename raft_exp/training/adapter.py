@@ -17,7 +17,7 @@ from torch.nn.functional import linear
 if TYPE_CHECKING:
     from peft import PeftModel
 
-ON = ("cuda",)  # types of devices on which layers use this form; on a CPU the bytes of a training stay as they are
+ON: tuple[str, ...] = ("cuda",)  # types of devices on which layers use this form; on a CPU the bytes of a training stay as they are
 
 
 def use_lean_layers(model: "PeftModel") -> None:

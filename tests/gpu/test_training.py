@@ -5,6 +5,7 @@ RAFT_EXP_GPU_TESTS=cpu runs the same checks on a CPU, to try the tests themselve
 
 import csv
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -16,10 +17,11 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from torch._dynamo.utils import counters
 
 from raft_exp.core.errors import ModelError, StoppedError
 from raft_exp.evaluation.stage import evaluate
-from raft_exp.training import checkpoint, compilation, data, layers, module, packed, weights
+from raft_exp.training import adapter, checkpoint, compilation, data, layers, module, packed, weights
 from raft_exp.training.config import LoraConfig
 from raft_exp.training.loss import negative_log_likelihood, token_losses
 from raft_exp.training.rows import Rows
@@ -65,14 +67,14 @@ def random_rows(count=6, seed=0) -> Rows:
 ROWS = random_rows()
 
 
-def adapted(family: str, dtype: torch.dtype, packing: bool):
+def adapted(family: str, dtype: torch.dtype, packing: bool, dropout: float = 0.0):
     """A random model with an adapter whose weights are not zero."""
     config, model, settings = FAMILIES[family]
     torch.manual_seed(0)
     base = getattr(transformers, model)(getattr(transformers, config)(**SHAPE | settings)).to(DEVICE, dtype)
     if packing:
         packed.use_packed_attention(base)
-    lora = LoraConfig(r=8, alpha=16, dropout=0.0, target_modules="all-linear", rslora=False)
+    lora = LoraConfig(r=8, alpha=16, dropout=dropout, target_modules="all-linear", rslora=False)
     network = weights.add_adapter(base, lora, seed=0).train()
     torch.manual_seed(1)
     with torch.no_grad():
@@ -183,6 +185,59 @@ def test_compiled_layers_learn_the_same(checkpointing):
     our_loss, our_gradient = loss_and_gradient(network, "packed", mixed=True)
     assert our_loss == pytest.approx(loss, rel=5e-3)
     assert distance(our_gradient, gradient) < 0.05
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+@pytest.mark.parametrize("family", ["Qwen2", "Gemma3"])
+def test_lean_layers_learn_what_pefts_do(monkeypatch, family, dropout):
+    found = {}
+    for dtype, mixed in ((torch.float32, False), (torch.bfloat16, True)):
+        for on in ((DEVICE,), ()):
+            monkeypatch.setattr(adapter, "ON", on)
+            torch.manual_seed(0)
+            found[dtype, bool(on)] = loss_and_gradient(adapted(family, dtype, True, dropout), "packed", mixed)
+    for dtype, loss, gradient in ((torch.float32, 1e-5, 1e-4), (torch.bfloat16, 5e-3, 0.05)):
+        lean, peft = found[dtype, True], found[dtype, False]
+        assert lean[0] == pytest.approx(peft[0], rel=loss), dtype
+        assert distance(lean[1], peft[1]) < gradient, dtype
+    if not dropout:  # masks of 32 and of 16 bits differ
+        exact = found[torch.float32, False][1]
+        errors = [distance(found[torch.bfloat16, on][1], exact) for on in (True, False)]
+        print(family, errors)
+        assert errors[0] < 1.2 * errors[1] + 2e-3
+
+
+@pytest.mark.skipif(ON_CPU, reason="compiles layers for a GPU")
+def test_layers_are_compiled_for_all_lengths(monkeypatch, rows, tmp_path, caplog):
+    """With trainer.compile=auto, as a stage does it; and the losses are those without compilation."""
+    monkeypatch.setattr(compilation, "LONGER", 0.0)
+    plain = trained(stage("bfloat16"), rows, tmp_path / "plain")
+    counters.clear()
+    with caplog.at_level(logging.INFO):
+        compiled = trained(replace(stage("bfloat16"), may_compile=True), rows, tmp_path / "compiled")
+    assert "layers are compiled (trainer.compile=auto)" in caplog.text
+    print(dict(counters["stats"]))
+    # for training, for the measurement of activations, for validation, and each of these perhaps once more
+    assert 1 <= counters["stats"]["unique_graphs"] <= 6
+    for ours, theirs in zip(compiled, plain, strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=0.02)
+
+
+@pytest.mark.skipif(ON_CPU, reason="compiles layers for a GPU")
+@pytest.mark.parametrize("lean", [False, True])
+def test_no_batch_compiles_the_layers_again(monkeypatch, lean):
+    monkeypatch.setattr(adapter, "ON", (DEVICE,) if lean else ())
+    network = adapted("Qwen2", torch.bfloat16, True)
+    torch._dynamo.reset()
+    compilation.compile_layers(network)
+    counts = []
+    for count in (4, 2, 6, 1, 5, 3):
+        batch = on_device(data.pack(random_rows(count, seed=count), range(count)))
+        with torch.autocast(DEVICE, torch.bfloat16):
+            loss = token_losses(network, batch).sum()
+        loss.backward()
+        counts.append(counters["stats"]["unique_graphs"])
+    assert counts[-1] <= counts[0] + 1, counts
 
 
 @pytest.mark.skipif(ON_CPU, reason="measures the memory of a GPU")

@@ -20,12 +20,12 @@ SHAPE = {
 IDS = torch.arange(2 * 9).reshape(2, 9) % 60
 
 
-def adapted(dropout: float = 0.0, dtype: torch.dtype = torch.float32, **changes):
+def adapted(dropout: float = 0.0, dtype: torch.dtype = torch.float32, dora: bool = False):
     """A random model with an adapter whose weights are not zero."""
     torch.manual_seed(0)
     base = transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**SHAPE)).to(dtype)
-    settings = {"r": 4, "alpha": 12, "target_modules": "all-linear", "rslora": False} | changes
-    model = weights.add_adapter(base, LoraConfig(dropout=dropout, **settings), 0, mixed=dtype != torch.float32)
+    lora = LoraConfig(r=4, alpha=12, dropout=dropout, target_modules="all-linear", rslora=False, dora=dora)
+    model = weights.add_adapter(base, lora, 0, mixed=dtype != torch.float32)
     torch.manual_seed(1)
     with torch.no_grad():
         for name, weight in model.named_parameters():
