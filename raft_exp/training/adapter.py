@@ -17,7 +17,8 @@ from torch.nn.functional import linear
 if TYPE_CHECKING:
     from peft import PeftModel
 
-ON: tuple[str, ...] = ("cuda",)  # types of devices on which layers use this form; on a CPU the bytes of a training stay as they are
+# Types of devices on which layers use this form. On a CPU, trainings keep their bytes.
+ON: tuple[str, ...] = ("cuda",)
 
 
 def use_lean_layers(model: "PeftModel") -> None:
@@ -78,9 +79,8 @@ def _forward(
     `dropped`: x after dropout; None without dropout. `first`, `second`: the adapter's matrices A and B.
     """
     inner = _flat(x if dropped is None else dropped) @ first.t()
-    output = linear(x, weight, bias)
-    _flat(output).addmm_(inner, second.t(), alpha=scaling)
-    return output, inner
+    output = linear(_flat(x), weight, bias).addmm_(inner, second.t(), alpha=scaling)
+    return output.view(*x.shape[:-1], len(weight)), inner
 
 
 def _backward(

@@ -26,6 +26,9 @@ _USUAL_PEAK = 300e12  # FLOP/s, for a GPU whose peak is unknown
 
 def compile_layers(model: "PreTrainedModel") -> None:
     """Compiles the decoder layers for all lengths. All layers have the same code, so one compilation is enough."""
+    # torch stops compiling a function after 8 versions. The trainings of a process need two each: with and without
+    # gradients.
+    torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
     for layer in layers(model):
         layer.compile(dynamic=True)
     # The first layer would be compiled separately: its input has no gradient where the embeddings are not trained.
