@@ -161,8 +161,7 @@ def opaque_forward(
     scaling: float,
 ) -> tuple[Tensor, Tensor]:
     """Computes `_forward` as one operation of torch."""
-    with torch.autocast(x.device.type, enabled=False):
-        return _forward(x, dropped, weight, bias, first, second, scaling)
+    return _forward(x, dropped, weight, bias, first, second, scaling)
 
 
 @torch.library.custom_op("raft_exp::lean_lora_backward", mutates_args=())
@@ -177,10 +176,9 @@ def opaque_backward(
     dropout: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Computes `_backward` as one operation of torch. Without dropout the second result is empty."""
-    with torch.autocast(gradient.device.type, enabled=False):
-        of_x, of_dropped, of_first, of_second = _backward(
-            gradient, inputs, inner, weight, first, second, scaling, dropout, True
-        )
+    of_x, of_dropped, of_first, of_second = _backward(
+        gradient, inputs, inner, weight, first, second, scaling, dropout, True
+    )
     assert of_x is not None
     return of_x, gradient.new_empty(0) if of_dropped is None else of_dropped, of_first, of_second
 
