@@ -101,7 +101,7 @@ def activation_bytes(model: nn.Module, batch: Batch) -> int:
     saved: dict[int, tuple[torch.UntypedStorage, int]] = {}
 
     def record_weights(module: nn.Module, *_: object) -> None:
-        for tensor in [*module.parameters(recurse=False), *module.buffers(recurse=False)]:
+        for tensor in [*module.parameters(), *module.buffers()]:
             storage = _local(tensor).untyped_storage()
             weights[storage._cdata] = storage
 
@@ -110,10 +110,10 @@ def activation_bytes(model: nn.Module, batch: Batch) -> int:
         storage = _local(tensor).untyped_storage()
         saved.setdefault(storage._cdata, (storage, storage.nbytes()))
 
-    for module in model.modules():
-        record_weights(module)
+    record_weights(model)
     sharded = any(_local(weight) is not weight for weight in model.parameters())
-    # FSDP gathers the full weights of a layer in a hook, which runs before these hooks.
+    # FSDP gathers the full weights of a layer in a hook, which runs before these hooks. They record those of inner
+    # modules too, because a lean LoRA layer does not call its inner modules.
     hooks = [module.register_forward_pre_hook(record_weights) for module in model.modules() if sharded]
     try:
         with torch.autograd.graph.saved_tensors_hooks(pack, _no_backward):

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 
 from raft_exp.models import loading
-from raft_exp.training import data, layers, packed, sharding, weights
+from raft_exp.training import adapter, data, layers, packed, sharding, weights
 from raft_exp.training.rows import Rows
 from tests.helpers import small_training as small
 
@@ -43,7 +43,9 @@ def mesh():
     dist.destroy_process_group()
 
 
-def test_activations_beside_sharded_weights_are_as_many_as_beside_whole_ones(batch, mesh):
+@pytest.mark.parametrize("lean", [False, True])
+def test_activations_beside_sharded_weights_are_as_many_as_beside_whole_ones(monkeypatch, batch, mesh, lean):
+    monkeypatch.setattr(adapter, "ON", ("cpu",) if lean else ())
     whole = layers.activation_bytes(adapted(), batch)
     model = adapted()
     sharding.shard(model, mesh, None)
