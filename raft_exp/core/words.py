@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import metadata
 
-from raft_exp.core import scripts
+from raft_exp.core import bm25s_package, scripts
 from raft_exp.core.scripts import MARKS
 
 VERSION = 2  # part of the keys of corpora whose texts are read by these rules
@@ -110,9 +110,8 @@ def indexed(text: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _stop_words() -> frozenset[str]:
-    from bm25s.stopwords import STOPWORDS_EN
-
-    return frozenset(STOPWORDS_EN) | {"s", "t"}  # what an apostrophe leaves of "Velmor's" and "don't"
+    parts = {"s", "t"}  # what an apostrophe leaves of "Velmor's" and "don't"
+    return frozenset(bm25s_package.load().stopwords.STOPWORDS_EN) | parts
 
 
 def count(text: str) -> int:

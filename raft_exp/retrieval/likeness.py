@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from raft_exp.core import bm25s_package
 from raft_exp.core.collection import Passages
 from raft_exp.core.npy import Rows
 from raft_exp.core.words import indexed
@@ -61,9 +62,7 @@ def by_words(text: str, sentences: Sequence[str]) -> list[float]:
 
 class _WordIndex:
     def __init__(self, texts: Sequence[str]) -> None:
-        import bm25s
-
-        self._index = bm25s.BM25()
+        self._index = bm25s_package.load().BM25()
         self._index.index([indexed(text) or [""] for text in texts], show_progress=False)
         self._size = len(texts)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from raft_exp.core import bm25s_package
 from raft_exp.core.collection import ANY_LANGUAGE, hash64, mapped
 from raft_exp.core.npy import Column, Rows
 from raft_exp.core.words import indexed
@@ -36,9 +37,7 @@ _POSTING = np.dtype([("word", "<u8"), ("holder", "<u4"), ("count", "<u4")])
 
 def tokens(text: str) -> list[str]:
     """Splits a text into words as bm25s does: lower case, at least two characters, no English stop words."""
-    import bm25s
-
-    (words,) = bm25s.tokenize([text], stopwords="en", return_ids=False, show_progress=False)
+    (words,) = bm25s_package.load().tokenize([text], stopwords="en", return_ids=False, show_progress=False)
     return [str(word) for word in words]
 
 
@@ -102,9 +101,7 @@ def _numbered(texts: list[str], any_language: bool) -> tuple[list[list[int]], di
     if any_language:
         numbers: dict[str, int] = {}
         return [[numbers.setdefault(word, len(numbers)) for word in indexed(text)] for text in texts], numbers
-    import bm25s
-
-    tokenized = bm25s.tokenize(texts, stopwords="en", return_ids=True, show_progress=False)
+    tokenized = bm25s_package.load().tokenize(texts, stopwords="en", return_ids=True, show_progress=False)
     return tokenized.ids, tokenized.vocab
 
 

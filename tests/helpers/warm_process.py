@@ -23,12 +23,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from raft_exp.core import bm25s_package
 from raft_exp.core.processes import end_with_parent
 
 # What studies import, in the order in which they do.
 _PACKAGES = (
     "raft_exp.apps.cli",
-    "bm25s",
     "transformers.models.auto",
     "peft",
     "pytorch_lightning",
@@ -134,6 +134,7 @@ def _serve() -> None:
     sys.path.pop(0)  # the folder of this file, whose tokenizers.py is not the package
     for package in _PACKAGES:
         import_module(package)
+    bm25s_package.load()
     gc.freeze()
     for line in sys.stdin:
         child = os.fork()
