@@ -13,7 +13,7 @@ from raft_exp.training.data import TrainingPlan
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from raft_exp.training.module import RaftModule
+    from raft_exp.training.layers import TrainingModule
 
 # Peak FLOP/s of dense 16-bit tensor operations, from the vendor's data sheets; longer names first.
 _PEAKS = {
@@ -40,7 +40,7 @@ _PEAKS = {
 class SpeedMeter:
     """Measures the duration and speed of optimiser steps. Padding does not count as tokens."""
 
-    def __init__(self, module: "RaftModule") -> None:
+    def __init__(self, module: "TrainingModule") -> None:
         self._plan, self._device = module.plan, module.device
         self._cost = StepCost.of(module.model)
         self._peak = peak(self._device) * module.trainer.world_size

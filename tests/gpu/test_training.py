@@ -67,7 +67,7 @@ def random_rows(count=6, seed=0) -> Rows:
 ROWS = random_rows()
 
 
-def adapted(family: str, dtype: torch.dtype, packing: bool, dropout: float = 0.0):
+def adapted(family: str, dtype: torch.dtype, packing: bool, dropout: float = 0.0, mixed: bool = False):
     """A random model with an adapter whose weights are not zero."""
     config, model, settings = FAMILIES[family]
     torch.manual_seed(0)
@@ -75,7 +75,7 @@ def adapted(family: str, dtype: torch.dtype, packing: bool, dropout: float = 0.0
     if packing:
         packed.use_packed_attention(base)
     lora = LoraConfig(r=8, alpha=16, dropout=dropout, target_modules="all-linear", rslora=False)
-    network = weights.add_adapter(base, lora, seed=0).train()
+    network = weights.add_adapter(base, lora, seed=0, mixed=mixed).train()
     torch.manual_seed(1)
     with torch.no_grad():
         for name, weight in network.named_parameters():
@@ -171,7 +171,7 @@ def test_checkpointed_activations_are_the_same():
     layers.checkpoint_activations(network)
     again = loss_and_gradient(network, "packed", mixed=True)
     assert again[0] == pytest.approx(plain[0], rel=1e-5)
-    assert distance(again[1], plain[1]) < 1e-3
+    assert distance(again[1], plain[1]) < 5e-3  # a GPU's attention adds gradients in any order
 
 
 @pytest.mark.skipif(ON_CPU, reason="needs a C++ compiler on a CPU")
@@ -195,12 +195,12 @@ def test_lean_layers_learn_what_pefts_do(monkeypatch, family, dropout):
         for on in ((DEVICE,), ()):
             monkeypatch.setattr(adapter, "ON", on)
             torch.manual_seed(0)
-            found[dtype, bool(on)] = loss_and_gradient(adapted(family, dtype, True, dropout), "packed", mixed)
+            found[dtype, bool(on)] = loss_and_gradient(adapted(family, dtype, True, dropout, mixed), "packed", mixed)
     for dtype, loss, gradient in ((torch.float32, 1e-5, 1e-4), (torch.bfloat16, 5e-3, 0.05)):
         lean, peft = found[dtype, True], found[dtype, False]
         assert lean[0] == pytest.approx(peft[0], rel=loss), dtype
         assert distance(lean[1], peft[1]) < gradient, dtype
-    if not dropout:  # masks of 32 and of 16 bits differ
+    if not dropout:  # a mask is drawn anew for values of 16 bits
         exact = found[torch.float32, False][1]
         errors = [distance(found[torch.bfloat16, on][1], exact) for on in (True, False)]
         print(family, errors)
