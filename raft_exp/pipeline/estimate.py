@@ -180,7 +180,7 @@ def compilation(stages: Sequence[Stage]) -> str:
     ]
     if not asked:
         return ""
-    return f"{few_labels(asked)}: layers are compiled where a training on a GPU takes more than about 8 min without it"
+    return f"{few_labels(asked)}: layers are compiled where a training on a GPU takes more than about 10 min without it"
 
 
 def few_labels(labels: Sequence[str]) -> str:
