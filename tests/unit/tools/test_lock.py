@@ -1,4 +1,7 @@
-"""The locked packages: every one at the version of constraints.txt, with hashes, and from no index in particular."""
+"""The locked packages: every one at the version of constraints.txt, with hashes, and from no index in particular.
+
+Those of `lower.txt` stand at the lower bounds of pyproject.toml instead.
+"""
 
 import re
 import tomllib
@@ -6,12 +9,14 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from tools import lock
 
 ROOT = Path(__file__).parents[3]
-FILES = ("dev", "cuda", "cpu", "build", "tools")
+FILES = ("dev", "cuda", "cpu", "build", "tools", "lower")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -52,6 +57,15 @@ def test_all_dependencies_of_development_are_locked():
     assert wanted <= set(pins(locked("dev"))) | {"torch"}
     assert pins(locked("cpu")).keys() == {"torch"}
     assert pins(locked("cuda"))["torch"] == pins(locked("cpu"))["torch"]
+
+
+def test_the_lowest_versions_are_the_bounds_that_are_declared():
+    project, versions = PYPROJECT["project"], pins(locked("lower"))
+    wanted = [*project["dependencies"], *project["optional-dependencies"][lock.LOWER_EXTRA]]
+    for one in map(Requirement, wanted):
+        (bound,) = [part.version for part in one.specifier if part.operator == ">="]
+        found = versions[normal(one.name)]
+        assert Version(found) == Version(bound), f"{one.name}: make lock, or declare >={found} if no lower one is left"
 
 
 def test_the_oldest_python_has_every_pinned_package():
