@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from raft_exp.reporting.formats import title
-from raft_exp.reporting.verdict import invented_quotes
+from raft_exp.reporting.verdict import invented_quotes, significant
 from tests.helpers.figure_records import Record, records
 
 NUMBER = r"[+\-−]?\d[\d,]*(?:\.\d+)?"
@@ -18,6 +18,7 @@ INTERVAL = re.compile(rf"({NUMBER}) to ({NUMBER})")
 ALLOWED = re.compile(r"<!-- not from results\.json: (.*?) -->", re.DOTALL)
 DECIMAL = re.compile(r"(?<![\w.])[+\-−]?\d[\d,]*\.\d+(?![\w.]*\w)")
 P_VALUE = re.compile(r"\bp(?: \(Holm\))? ?([=<]) ?(0?\.\d+)")
+MARK = "\\*"  # behind a figure: the arm differs significantly from the reference arm
 ROUND_OFF = 1e-9
 SECOND_LABELS = ("arm", "the first minus the second")  # heads of a second column of labels
 
@@ -128,9 +129,19 @@ def _cell_fault(cell: str, wanted: Wanted, known: list[Record], results: Mapping
     fitting = [record for record in known if _fits(record, wanted, results)]
     if not fitting:
         return "results.json has no such figure"
-    if any(_shows(cell, record, wanted.column) for record in fitting):
+    figure = cell.removesuffix(MARK).rstrip()
+    if figure != cell and not _is_marked(wanted, results):
+        return f"{cell} has a mark, but results.json has no significant difference"
+    if any(_shows(figure, record, wanted.column) for record in fitting):
         return ""
     return f"{cell} is not in results.json"
+
+
+def _is_marked(wanted: Wanted, results: Mapping[str, Any]) -> bool:
+    """Whether the named arm differs significantly from the reference arm, in the results of one run."""
+    if "arms" not in results or wanted.condition or wanted.part or wanted.sides:
+        return False
+    return (wanted.arm, wanted.metric or results["metrics"][0]) in significant(results["comparisons"])
 
 
 def _fits(record: Record, wanted: Wanted, results: Mapping[str, Any]) -> bool:

@@ -117,6 +117,16 @@ def test_an_invented_figure_is_found(seeds: Path, sentence: str) -> None:
     assert len(checked(seeds, f"{(seeds / 'README.md').read_text()}\n{sentence}\n")) == 1
 
 
+def test_a_mark_stands_only_where_an_arm_differs() -> None:
+    readme = (EXPERIMENTS / "005_real_triviaqa" / "README.md").read_text()
+    results = json.loads((EXPERIMENTS / "005_real_triviaqa" / "results.json").read_text())
+    marked, unmarked = "| `sft_rag` | 15.2 (11.3-20.2) \\* |", "| 22.5 (18.1-27.5) |"
+    assert marked in readme
+    assert unmarked in readme
+    assert faults(readme.replace(marked, marked.replace(" \\*", "")), results) == []
+    assert len(faults(readme.replace(unmarked, "| 22.5 (18.1-27.5) \\* |"), results)) == 1
+
+
 def test_figures_of_other_sources_and_settings_are_named(seeds: Path) -> None:
     results = json.loads((seeds / "results.json").read_text())
     figure = results["settings"][0]["arms"]["raft"]["metrics"]["exact_match"]
