@@ -255,7 +255,7 @@ class IngestAudit(TypedDict):
     files: int
     read: int
     passages: int
-    duplicates: int  # passages left out that have the words of an earlier one
+    duplicates: int  # passages left out that have the same words as an earlier one
     near_duplicates: NotRequired[int]  # passages left out that nearly repeat an earlier one
     similar: NotRequired[int]  # passages that nearly repeat one of another document, kept for their own words
     reasons: dict[str, int]  # of files that were not read

@@ -54,9 +54,9 @@ def near_copies(first: Iterable[Shingles], second: Iterable[Shingles], repeating
 def near_copies_within(texts: Callable[[], Iterable[Shingles]], owners: NDArray[np.uint64]) -> Iterator[NearCopy]:
     """Yields the near copies within one list, each pair once. The two texts of a pair have different owners.
 
-    `owners`: shape (n,), for each text the hash of its owner; the owner of a passage is its document. Shingles of many
-    owners are boilerplate. `texts` returns a new iterator over the list and is called twice: the first pass finds the
-    shingles that occur more than once, and the second pass stores only these.
+    `texts` returns a new iterator over the list and is called twice: the first pass finds the shingles that occur more
+    than once, and the second pass stores only these. `owners`: shape (n,), the hash of each text's owner; the owner of
+    a passage is its document. Shingles that occur in the texts of many owners are boilerplate and are not compared.
     """
     counts = np.zeros(_COUNTERS, dtype=np.uint8)
     for one in texts():

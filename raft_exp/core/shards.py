@@ -28,7 +28,10 @@ class Shard:
         return range(total * self.index // self.count, total * (self.index + 1) // self.count)
 
     def holds(self, number: int) -> bool:
-        """Whether item `number` is in this shard. Neighbours are in different shards, which balances sorted items."""
+        """Whether item `number` is in this shard, which has every `count`-th item.
+
+        So the shards have about equal work if the items are sorted by length.
+        """
         return number % self.count == self.index
 
 

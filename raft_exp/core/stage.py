@@ -90,7 +90,8 @@ class Check:
 class Stage:
     """One step of a study. `config` holds all settings that change the result of the function.
 
-    Raises TypeError if the names of `inputs` are not the keyword names of the function.
+    Raises TypeError if `inputs` lacks a keyword of the function that has no default, or has a name that is no keyword
+    of it.
     """
 
     function: Callable[..., None]  # marked by `stage`
@@ -107,8 +108,12 @@ class Stage:
     def __post_init__(self) -> None:
         _, *keywords = inspect.signature(self.function).parameters.values()
         required = {keyword.name for keyword in keywords if keyword.default is keyword.empty and keyword.name != "out"}
-        if not required <= set(self.inputs) <= {keyword.name for keyword in keywords} - {"out"}:
-            raise TypeError(f"{self.function.__name__} reads {sorted(required)}, but got {sorted(self.inputs)}")
+        known = {keyword.name for keyword in keywords} - {"out"}
+        if not required <= set(self.inputs) <= known:
+            raise TypeError(
+                f"{self.function.__name__}: got the inputs {sorted(self.inputs)}; must have {sorted(required)}, "
+                f"may have {sorted(known - required)}"
+            )
 
     @property
     def spec(self) -> StageSpec:

@@ -220,8 +220,8 @@ def distractors_alone(supply: DistractorSupply, seed: int) -> ContextChooser:
 def _gold(question: Question, supply: DistractorSupply) -> list[int]:
     if not question.gold and supply.names.of_gold_arms:
         raise DataError(
-            f"question {question.id!r} names no gold passage for the arms with context=gold (such as oracle); remove "
-            "these arms from evaluation.arms"
+            f"question {question.id!r} names no gold passage, which arms with context=gold (such as oracle) need; "
+            "remove these arms from evaluation.arms"
         )
     if not question.gold:
         raise DataError(

@@ -291,8 +291,8 @@ def _check_tokenizer(model: ModelConfig, tokenizer: "PreTrainedTokenizerBase", r
         )
     if asks_for_date(resolve(model.name_or_path), model.revision):
         return [
-            f"model.name_or_path={model.name_or_path!r}: its chat template contains today's date; raft_exp always sets "
-            f"it to prompt.date={model.date}"
+            f"model.name_or_path={model.name_or_path!r}: its chat template writes today's date into each prompt; "
+            f"raft_exp writes prompt.date={model.date} in its place"
         ]
     if tokenizer.chat_template:
         return []

@@ -102,7 +102,7 @@ def check_installed(name: str) -> None:
 
 
 def asks_for_date(file: Path) -> bool:
-    """Returns whether the chat template in the header of a GGUF file contains today's date."""
+    """Returns whether the chat template in the header of a GGUF file writes today's date into each prompt."""
     with file.open("rb") as opened:
         return CALL.encode() in opened.read(_HEADER)
 

@@ -55,7 +55,7 @@ def written(today: datetime, format: str) -> str:  # noqa: A002  # the name that
 
 @lru_cache(maxsize=64)
 def asks_for_date(place: str, revision: str | None) -> bool:
-    """Returns whether the chat template of a model contains today's date. `place`: a folder, or a hub id.
+    """Returns whether a model's chat template writes today's date into each prompt. `place`: a folder, or a hub id.
 
     For a hub model, reads only the template files, from the local cache or from the hub. Returns False if they cannot
     be read; such a model cannot be loaded either.

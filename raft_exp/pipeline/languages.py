@@ -100,11 +100,11 @@ def _words(file: Path, group: str, options: Sequence[str], names: Sequence[str])
     for option in options:
         english, own = _loaded(conf_dir() / group / f"{option}.yaml"), translated.get(option)
         if not isinstance(own, dict):
-            raise ConfigError(f"prompt.language: {file} must have {', '.join(options)}")
+            raise ConfigError(f"prompt.language: {file} has no texts of {option!r}; add them")
         for name in names:
             if name in english:
                 if name not in own:
-                    raise ConfigError(f"prompt.language: {file} must have {option}.{name}")
+                    raise ConfigError(f"prompt.language: {file} has no {option}.{name}; add this text")
                 words[name, english[name]] = own[name]
     return words
 

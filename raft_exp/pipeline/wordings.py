@@ -65,7 +65,8 @@ def _of_file(name: str, file: Path, prompt: Mapping[str, object]) -> dict[str, o
     """Returns the study's prompt with the texts of the wording `name`, read from `file`."""
     words = OmegaConf.to_container(OmegaConf.load(file))
     if not isinstance(words, dict) or not set(_OWN) <= set(words):
-        raise ConfigError(f"evaluation.wordings: {file} must have {', '.join(_OWN)}")
+        missing = [text for text in _OWN if not isinstance(words, dict) or text not in words]
+        raise ConfigError(f"evaluation.wordings: {file} has no {', '.join(missing)}; add these texts to the file")
     if decided := set(words) - {*_OWN, *_MORE, "defaults"}:
         raise ConfigError(
             f"evaluation.wordings: {file} has {', '.join(sorted(map(str, decided)))}, but the study sets this for all "

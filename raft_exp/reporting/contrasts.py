@@ -46,9 +46,10 @@ def other_pairs(reference: str, arms: ArmSettings, selection: Mapping[str, Choic
 
 
 def pair_words(results: Results) -> list[tuple[str, str]]:
-    """Returns (name, phrase of `in_words`) for each pair of arms that does not include the reference arm.
+    """Returns (name, phrase about what differs) for each pair of arms that does not include the reference arm.
 
-    Pairs with one difference come first. The list is empty for results of older versions.
+    A name is "A minus B"; `in_words` makes the phrases. Pairs with one difference come first. The list is empty for
+    results of older versions.
     """
     pairs = sorted(results.get("pairs", []), key=lambda pair: len(pair["differ"]) != 1)
     return [(f"{pair['a']} minus {pair['b']}", in_words(pair["differ"])) for pair in pairs]

@@ -22,7 +22,7 @@ def is_machine_path(text: str) -> bool:
 
 
 def last_name(path: str) -> str:
-    """Returns the last part of a path: the name of the file or folder."""
+    """Returns the name of a path's file or folder; "a local folder" for a path without a name, such as / or `..`."""
     text = path.strip()
     windows = _WINDOWS.match(text) or ("\\" in text and "/" not in text)
     place: PurePath = PureWindowsPath(text) if windows else PurePosixPath(text.removeprefix("file:"))

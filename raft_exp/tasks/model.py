@@ -67,7 +67,7 @@ class LocalModel:
     window: Runtime[Positive]  # number of prompts in one call of the engine
 
     def named_tasks(self) -> Mapping[str, Task]:
-        """Returns the tasks of the model by the name of their setting."""
+        """Returns the tasks of the model. The key of a task is the name of the setting that holds it."""
         raise NotImplementedError
 
     @model_validator(mode="after")

@@ -43,7 +43,7 @@ class _LocalTeacher(LocalModel):
     min_kept: Runtime[Share]
 
     def named_tasks(self) -> Mapping[str, Task]:
-        """Returns the tasks of the teacher by the name of their setting."""
+        """Returns the tasks of the teacher that are set: `targets`, `questions`, `check`."""
         named = {"targets": self.targets, "questions": self.questions, "check": self.check}
         return {name: task for name, task in named.items() if task}
 

@@ -69,7 +69,7 @@ class TrainerConfig:
     supervised_tokens: KeyedWhenSet[str | None] = None
 
     def resolved(self, dtype: Dtype, learning_rate: float | None = None) -> "TrainerConfig":
-        """Returns the settings in the form that enters a stage's key: with values in place of `auto`.
+        """Returns the settings as they enter a stage's key, with values in place of `auto` in four fields.
 
         An `auto` precision follows from `dtype`, the model's type. An `auto` learning rate becomes `learning_rate`, the
         model's default. An `auto` packing becomes true; TrainStage.may_pad then allows padding. An `auto` compile

@@ -66,7 +66,7 @@ def test_questions_that_nobody_brings_are_missed_before_the_passages_are_made(tm
 def test_a_key_that_a_late_stage_needs_is_missed_before_anything_runs(tmp_path):
     done = raft_exp(tmp_path, "evaluation.arms=[rag,gpt_rag]", OPENAI_API_KEY="")
     assert done.returncode == 2
-    assert "ConfigError: engine.api_key_env: the environment variable that it names is not set" in done.stderr
+    assert "engine.api_key_env: got 'OPENAI_API_KEY', but this environment variable is not set" in done.stderr
     assert not list((tmp_path / "store").glob("*/*/manifest.json"))
 
 

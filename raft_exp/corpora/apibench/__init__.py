@@ -60,7 +60,8 @@ class Apibench:
     def questions(self) -> Iterator[Question]:
         """Yields the questions of each hub, first those of the test file.
 
-        Lines without an instruction or a call are left out, and training lines whose call the documentation lacks.
+        Lines without an instruction or a call are left out. So are training lines whose call is not in the
+        documentation.
         """
         config, read = self.config, dict[str, tuple[Line, list[str], list[str]]]()
         gold = GoldDocuments(self._documents(self.counts))

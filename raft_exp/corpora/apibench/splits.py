@@ -57,7 +57,7 @@ def _others(lines: Iterable[Line], removed: Iterable[Line]) -> list[Line]:
 
 
 def _unlike(lines: Iterable[Line], held_out: Iterable[Line]) -> list[Line]:
-    """Returns the lines without those that have the words of a held-out line, or nearly its words and its call."""
+    """Leaves out lines with the same words as a held-out line, or with its call and nearly the same words."""
     words, of_call = set[str](), defaultdict[tuple[str, ApiCall], list[list[str]]](list)
     for line in held_out:
         words.add(plain_words(line.instruction))

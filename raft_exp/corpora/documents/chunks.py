@@ -111,12 +111,16 @@ def flows(parts: Sequence[Part]) -> Iterator[Flow]:
 
 
 def chunks(parts: Sequence[Part], size: int, overlap: int, by: By = "sentences") -> Iterator[Chunk]:
-    """Yields the passages of a document in order. Each has 1 to `size` tokens."""
+    """Yields the passages of a document in order.
+
+    Each has 1 to `size` tokens, of which up to `overlap` repeat the end of the passage before. `by="sections"` packs
+    paragraphs, other values pack sentences. Rows and records are packed whole with every value.
+    """
     return chain.from_iterable(cut(flow, size, overlap, by) for flow in flows(parts))
 
 
 def cut(flow: Flow, size: int, overlap: int, by: By = "sentences") -> Iterator[Chunk]:
-    """Yields the passages of one flow."""
+    """Yields the passages of one flow, with the arguments of `chunks`."""
     starts = flow.sentences()
     wholes = [*flow.starts, len(flow.text)] if flow.is_rows else starts
     if by == "sections" and not flow.is_rows:

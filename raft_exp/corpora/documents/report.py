@@ -19,7 +19,7 @@ class DocumentFigures(TypedDict):
     warnings: list[str]
     copy_of: str | None  # path of an earlier document with the same content
     passages: int
-    duplicates: int  # passages left out because they have the words of an earlier one
+    duplicates: int  # passages left out because they have the same words as an earlier one
     near_duplicates: int  # passages left out because they nearly repeat an earlier one (`near_copies.py`)
     similar: int  # passages that nearly repeat one of another document, and are kept for their own words
 
@@ -102,7 +102,7 @@ class IngestReport:
         if counts["duplicates"] or counts["near_duplicates"]:
             lines.append(
                 f"{_passages(counts['duplicates'] + counts['near_duplicates'])} left out: "
-                f"{counts['duplicates']} have the words of an earlier passage, "
+                f"{counts['duplicates']} have the same words as an earlier passage, "
                 f"{counts['near_duplicates']} nearly repeat an earlier passage and add nothing"
             )
         if counts["similar"]:

@@ -67,13 +67,13 @@ def key_of(config: ChatConfig, group: str) -> str | None:
     key = (os.environ.get(config.api_key_env) or "").strip()
     if not key:
         raise ConfigError(
-            f"{group}.api_key_env: the environment variable that it names is not set; export it, or use "
-            f"{group}.api_key_env=null for a server that needs no key"
+            f"{group}.api_key_env: got {config.api_key_env!r}, but this environment variable is not set; export it, or "
+            f"use {group}.api_key_env=null for a server that needs no key"
         )
     if not (key.isascii() and key.isprintable()):
         raise ConfigError(
-            f"{group}.api_key_env: the value of the environment variable is not a key, as it has line breaks or "
-            "characters outside ASCII; export only the key"
+            f"{group}.api_key_env: the value of the environment variable {config.api_key_env} is not a key, as it has "
+            "line breaks or characters outside ASCII (it is not shown here); export only the key"
         )
     return key
 

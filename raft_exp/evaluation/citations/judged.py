@@ -1,7 +1,7 @@
 """Recall and precision of citations, from the claims that a judge finds in a reply (the judge's task `supported`).
 
-The judge words the claims itself, so no claim has a place among the quotes of the reply. Therefore each claim cites all
-passages that the reply quotes word for word.
+The judge states the claims in its own words, so it is unknown which of the reply's quotes belong to a claim. Therefore
+each claim counts as citing all passages that the reply quotes word for word.
 """
 
 from collections.abc import Iterable, Sequence, Set

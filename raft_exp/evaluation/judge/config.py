@@ -61,7 +61,7 @@ class _LocalJudge(LocalModel):
     pair: PairTask | None  # null: no comparisons of two replies
 
     def named_tasks(self) -> Mapping[str, Task]:
-        """Returns the tasks of the judge by the name of their setting."""
+        """Returns the tasks of the judge: `tasks.NAME` for each task about one reply, and `pair` if it is set."""
         named: dict[str, Task | None] = {f"tasks.{name}": task for name, task in self.tasks.items()}
         return {name: task for name, task in {**named, "pair": self.pair}.items() if task}
 

@@ -37,7 +37,7 @@ class JudgedReply:
     declines: bool  # the reply declines to answer
 
     def values(self) -> dict[str, object]:
-        """Returns the variables of a task's templates about the question."""
+        """Returns the variables about the question that a task's templates may use."""
         shown = {"references": self.references, "explanation": self.explanation}
         return {"question": self.question, **shown}
 

@@ -68,7 +68,7 @@ def test_a_question_without_gold_is_refused_before_anything_is_paid(tmp_path):
     (tmp_path / "questions" / "questions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in bare))
     config = parse(compose("evaluation.arms=[oracle]", "evaluation.context=retrieved"))
     wanted = list(demands(config, window_of(config.model)))
-    with pytest.raises(DataError, match=r"names no gold passage for the arms with context=gold.*remove these arms"):
+    with pytest.raises(DataError, match=r"names no gold passage, which arms with context=gold .*remove these arms"):
         check_questions(wanted, None, passages=made["ingest"], questions=tmp_path / "questions")
 
 

@@ -245,7 +245,7 @@ def test_what_the_ledger_holds_needs_no_key_and_what_it_lacks_does(tmp_path):
         assert len(server.asked) == 5
         status, told = asked("", 6)
     assert status == 2
-    assert "teacher.api_key_env: the environment variable that it names is not set" in told
+    assert "teacher.api_key_env: got 'SCRIPTED_KEY', but this environment variable is not set" in told
 
 
 def test_nothing_usable_is_an_error_that_names_the_reasons(tmp_path):

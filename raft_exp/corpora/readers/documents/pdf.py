@@ -96,7 +96,7 @@ def _page(pdf: Any, number: int, counts: Counter[str]) -> _Page:
         return "", [], ""
     unmapped = len(_CONTROLS.findall(text))
     if len(text) >= _FEW and unmapped > _UNMAPPED * len(text):
-        return "", fields, "glyphs without letters"
+        return "", fields, "glyphs that map to no letter"
     text = _CONTROLS.sub("", text)
     return text, fields, plausible.no_language(text)
 
@@ -104,9 +104,10 @@ def _page(pdf: Any, number: int, counts: Counter[str]) -> _Page:
 def _refuse_garbled(garbled: dict[int, str], pages: Sequence[str]) -> None:
     if garbled and not any(page.strip() for page in pages):
         why = ", ".join(dict.fromkeys(garbled.values()))
-        held = f"{len(garbled)} of {len(pages)} pages hold {why}"
+        held = f"{len(garbled)} of {len(pages)} pages have {why}"
         raise UnreadableError(
-            "garbled", f"{held}: its fonts do not map to characters (no ToUnicode); it needs OCR (corpus.ocr=true)"
+            "garbled",
+            f"{held}: the fonts of the file do not map to characters (no ToUnicode); it needs OCR (corpus.ocr=true)",
         )
 
 

@@ -45,12 +45,12 @@ def no_language(text: str) -> str:
     signs = "".join(text.split())
     unknown = len(_UNKNOWN.findall(signs))
     if len(signs) >= _LEAST and unknown > 0.3 * len(signs):
-        return "characters without a meaning"
+        return "private-use or replacement characters"
     if len(_INSIDE.findall(text)) < 0.25 * _LEAST:
         return ""
     words = [word for word in text.split() if sum(map(str.isalpha, word)) >= 2]
     if len(words) >= _LEAST and sum(bool(_INSIDE.search(word)) for word in words) > 0.25 * len(words):
-        return "signs inside words"
+        return "words with symbols between their letters"
     return ""
 
 

@@ -116,7 +116,7 @@ def test_the_study_tells_them(folder, tmp_path):
     done = raft_exp(tmp_path, *study)
     assert done.returncode == 0, done.stderr
     told = " ".join((done.stdout + done.stderr).split())
-    assert "1 passage left out: 0 have the words of an earlier passage, 1 nearly repeat" in told
+    assert "1 passage left out: 0 have the same words as an earlier passage, 1 nearly repeat" in told
     assert "1 passage kept although similar to a passage of another document" in told
     (report,) = (tmp_path / "store" / "ingest").glob("*/ingest_report.json")
     assert json.loads(report.read_text())["near_duplicates"] == 1

@@ -287,7 +287,7 @@ def test_which_names_are_the_model_that_was_asked(asked, served_as, named, same)
 
 def test_a_key_that_is_not_there(monkeypatch):
     monkeypatch.delenv("SCRIPTED_KEY")
-    with pytest.raises(ConfigError, match=r"teacher\.api_key_env: the environment variable that it names is not set"):
+    with pytest.raises(ConfigError, match=r"teacher\.api_key_env: got 'SCRIPTED_KEY', but .* is not set"):
         ChatClient(config("http://localhost/v1"), "teacher")
     assert ChatClient(config("http://localhost/v1", api_key_env=None))
 
@@ -489,7 +489,7 @@ def test_an_address_that_is_none_is_refused_before_anything_is_sent(url):
 def test_what_cannot_be_a_key_is_refused_and_not_told(key, monkeypatch):
     monkeypatch.setenv("SCRIPTED_KEY", key)
     with pytest.raises(
-        ConfigError, match=r"engine\.api_key_env: the value of the environment variable is not a key"
+        ConfigError, match=r"engine\.api_key_env: the value of the environment variable SCRIPTED_KEY is not a key"
     ) as told:
         ChatClient(config("http://localhost/v1"))
     assert key not in str(told.value)

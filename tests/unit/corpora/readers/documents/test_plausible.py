@@ -48,8 +48,8 @@ SHIFTED = "L@MNBOF PIG JA@E@Q DE RSTUV WHG @EFDE@@O PIG XOMIEY P?J ZIC@ KOJC [JO
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (SHIFTED, "signs inside words"),
-        ("\ue001\ue002 \ufffd\ufffd\ufffd " * 20, "characters without a meaning"),
+        (SHIFTED, "words with symbols between their letters"),
+        ("\ue001\ue002 \ufffd\ufffd\ufffd " * 20, "private-use or replacement characters"),
         (
             "The pump, valve and bolt (of 2024) cost 1.250,50 EUR at Orlan's; e-mail: ann@example.org, and/or AT&T. "
             * 5,
