@@ -1,4 +1,4 @@
-"""LoRA layers in fewer operations: the adapter's output is added inside its second matrix product.
+"""Lean LoRA layers: the adapter's output is added to the layer's output inside the adapter's second matrix product.
 
 PEFT computes `result + B(A(x)) * scaling`: after the products, two operations that read and write a tensor as large as
 the layer's output, and in the backward pass two more. Here the product with B is added to the base layer's output in
@@ -22,14 +22,18 @@ ON: tuple[str, ...] = ("cuda",)
 
 
 def use_lean_layers(model: "PeftModel") -> None:
-    """Gives the plain LoRA layers of a model the lean form. Adapters of other modules than nn.Linear keep PEFT's."""
+    """Replaces PEFT's layers by lean ones (see the module). Adapters of other modules than nn.Linear stay PEFT's."""
     for module in model.modules():
         if type(module) is Linear and type(module.base_layer) is nn.Linear and not module.fan_in_fan_out:
             module.__class__ = LeanLinear
 
 
 class LeanLinear(Linear):  # type: ignore[misc] # PEFT has no types
-    """PEFT's LoRA layer of an nn.Linear, in the lean form where one plain adapter is active."""
+    """PEFT's LoRA layer of an nn.Linear, which computes the lean form where it can.
+
+    It can for one active adapter that is not merged, without DoRA and bias, on a frozen base layer. Else it computes
+    PEFT's form.
+    """
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Returns the output of the base layer plus that of the adapter."""

@@ -79,11 +79,11 @@ def _too_large(module: TrainingModule, packing: bool) -> bool:
     if bytes_a_token * most <= _SAFE * free:
         return False
     log.warning(
-        "activations of %d tokens need about %.0f GiB, but %.0f GiB are free: they are recomputed in the backward pass "
-        "(trainer.activation_checkpointing); a larger trainer.accumulate needs less memory and is faster",
+        "activations of %d tokens need about %.0f GiB, but %.0f GiB can be used: they are recomputed in the "
+        "backward pass (trainer.activation_checkpointing); a larger trainer.accumulate needs less memory and is faster",
         most,
         bytes_a_token * most / 2**30,
-        free / 2**30,
+        _SAFE * free / 2**30,
     )
     return True
 
