@@ -31,11 +31,11 @@ def fingerprint(text: str) -> int:
     return hash64(" ".join(text.casefold().split()))
 
 
-def write_passages(folder: Path, passages: Iterable[Passage], any_language: bool = False) -> int:
+def write_passages(folder: Path, passages: Iterable[Passage], any_language: bool = False, unique: bool = True) -> int:
     """Writes a collection into `folder` and returns the number of passages.
 
     `any_language`: texts of this collection are compared by `text.normalise` (which keeps numbers and signs), not by
-    `text.plain_words`. Raises DataError for a repeated id or an empty collection.
+    `text.plain_words`. Raises DataError for an empty collection and, if ids must be `unique`, for a repeated id.
     """
     if any_language:
         (folder / ANY_LANGUAGE).touch()
@@ -54,20 +54,20 @@ def write_passages(folder: Path, passages: Iterable[Passage], any_language: bool
             file.write((dumps(passage) + "\n").encode())
     if not ids:
         raise DataError("the corpus has no passages; check that corpus.path names files with text")
-    write_ids(folder, np.frombuffer(ids, dtype=np.uint64))
+    write_ids(folder, np.frombuffer(ids, dtype=np.uint64), unique)
     return len(ids)
 
 
-def write_ids(folder: Path, ids: np.ndarray) -> None:
+def write_ids(folder: Path, ids: np.ndarray, unique: bool = True) -> None:
     """Writes the file IDS, an array of shape (2, n): the id hashes in ascending order, and the ordinal of each.
 
     `ids`: shape (n,), uint64, the hash of each passage id in the order of the file TEXTS, which must be complete.
-    Raises DataError for a repeated id.
+    Raises DataError for a repeated id if ids must be `unique`.
     """
     order = np.argsort(ids, kind="stable").view(np.uint64)
     ranked = ids[order]
     repeated = np.flatnonzero(ranked[1:] == ranked[:-1])
-    if repeated.size:
+    if unique and repeated.size:
         with (folder / TEXTS).open("rb") as file:
             for number, line in enumerate(file):
                 if number == order[repeated[0]]:

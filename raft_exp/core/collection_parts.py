@@ -1,10 +1,10 @@
-"""A passage collection from parts that several tasks wrote, each with every Nth block of passages."""
+"""A passage collection from parts that several tasks wrote, each with every Nth block of passages or with a range."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import accumulate, cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +16,21 @@ from raft_exp.core.collection import (
     OFFSETS,
     TEXT_HASHES,
     TEXTS,
+    fingerprint,
+    hash64,
     mapped,
     write_ids,
     write_passages,
 )
-from raft_exp.core.npy import Column
-from raft_exp.core.records import Passage
+from raft_exp.core.npy import Column, Rows
+from raft_exp.core.records import Passage, dumps
 
 BLOCK = 1024  # passages; block n of a collection is in part n modulo the number of parts
 
 
 @dataclass(frozen=True)
-class _Block:
-    """Consecutive passages of a part: their lines in the file TEXTS, and a value of each column for each passage."""
+class Block:
+    """Consecutive passages: their lines in the file TEXTS, and a value of each column for each passage."""
 
     lines: bytes
     starts: np.ndarray  # of the lines, in bytes from the first
@@ -36,21 +38,41 @@ class _Block:
     texts: np.ndarray
     ids: np.ndarray
 
+    def __len__(self) -> int:
+        return len(self.starts)
 
-def write_part(folder: Path, passages: Iterable[Passage]) -> int:
-    """Writes the passages of a part into `folder`, and returns their number. A part may be empty."""
+    def only(self, kept: np.ndarray) -> "Block":
+        """Returns the block without some passages. `kept`: shape (n,), boolean."""
+        if kept.all():
+            return self
+        ends = [*self.starts[1:].tolist(), len(self.lines)]
+        places = zip(self.starts.tolist(), ends, kept.tolist(), strict=True)
+        lines = [self.lines[start:end] for start, end, is_kept in places if is_kept]
+        return Block(b"".join(lines), _starts(lines), self.documents[kept], self.texts[kept], self.ids[kept])
+
+
+def write_part(folder: Path, passages: Iterable[Passage], unique: bool = True) -> int:
+    """Writes the passages of a part into `folder`, and returns their number. A part may be empty.
+
+    Raises DataError for a repeated id if ids must be `unique`.
+    """
     passages = iter(passages)
     first = next(passages, None)
-    return 0 if first is None else write_passages(folder, _chained(first, passages))
+    return 0 if first is None else write_passages(folder, _chained(first, passages), unique=unique)
 
 
 def join_parts(folder: Path, parts: Sequence[Path], any_language: bool = False) -> int:
-    """Writes the collection of `parts` into `folder`, with the files that `write_passages` writes.
+    """Writes the collection of `parts`, each with every Nth block, into `folder`. See `write_blocks`."""
+    return write_blocks(folder, in_turn([part_blocks(part) for part in parts]), any_language)
+
+
+def write_blocks(folder: Path, blocks: Iterable[Block], any_language: bool = False) -> int:
+    """Writes a collection into `folder`, with the files that `write_passages` writes.
 
     Returns the number of passages. Raises DataError as `write_passages` does.
     """
-    streams = cycle([_blocks(part) for part in parts])
-    block = next(next(streams), None)
+    filled = (block for block in blocks if len(block))
+    block = next(filled, None)
     if block is None:
         return write_passages(folder, (), any_language)  # raises the error of an empty collection
     if any_language:
@@ -67,24 +89,59 @@ def join_parts(folder: Path, parts: Sequence[Path], any_language: bool = False) 
             texts.extend(block.texts)
             ids.frombytes(block.ids.tobytes())
             lines.write(block.lines)
-            block = next(next(streams), None)
+            block = next(filled, None)
     write_ids(folder, np.frombuffer(ids, dtype=np.uint64))
     return len(ids)
 
 
-def _blocks(part: Path) -> Iterator[_Block]:
+def blocks_of(passages: Iterable[Passage]) -> Iterator[Block]:
+    """Yields passages as blocks."""
+    passages = iter(passages)
+    while some := list(islice(passages, BLOCK)):
+        lines = [(dumps(passage) + "\n").encode() for passage in some]
+        columns = (
+            [hash64(passage.document_id) for passage in some],
+            [fingerprint(passage.text) for passage in some],
+            [hash64(passage.id) for passage in some],
+        )
+        yield Block(b"".join(lines), _starts(lines), *(np.array(column, dtype=np.uint64) for column in columns))
+
+
+def in_turn(streams: Sequence[Iterator[Block]]) -> Iterator[Block]:
+    """Yields one block of each stream, then the next of each, up to the first stream that has no more."""
+    for stream in cycle(streams):
+        block = next(stream, None)
+        if block is None:
+            return
+        yield block
+
+
+def part_blocks(part: Path) -> Iterator[Block]:
+    """Yields the blocks of a part."""
     if not (part / TEXTS).exists():
         return
-    offsets, documents, texts = (mapped(part / name) for name in (OFFSETS, DOCUMENTS, TEXT_HASHES))
-    ranked, order = mapped(part / IDS)
-    ids = np.empty(len(offsets), dtype=np.uint64)
-    ids[order] = ranked
+    offsets, documents, texts = (Rows(part / name) for name in (OFFSETS, DOCUMENTS, TEXT_HASHES))
+    ids = _ids(part)
     with (part / TEXTS).open("rb") as file:
-        for first in range(0, len(offsets), BLOCK):
-            last = min(first + BLOCK, len(offsets))
-            size = int(offsets[last] - offsets[first]) if last < len(offsets) else -1
-            own = slice(first, last)
-            yield _Block(file.read(size), offsets[own] - offsets[first], documents[own], texts[own], ids[own])
+        for first in range(0, len(ids), BLOCK):
+            own = slice(first, min(first + BLOCK, len(ids)))
+            starts = offsets[first : own.stop + 1]
+            size = int(starts[-1] - starts[0]) if own.stop < len(ids) else -1
+            starts = starts[: own.stop - first] - starts[0]
+            yield Block(file.read(size), starts, documents[own], texts[own], ids[own])
+
+
+def _ids(part: Path) -> np.ndarray:
+    """Returns the id hashes of a part in the order of its passages."""
+    ranked, order = mapped(part / IDS)
+    ids = np.empty(len(ranked), dtype=np.uint64)
+    ids[order] = ranked
+    return ids
+
+
+def _starts(lines: Sequence[bytes]) -> np.ndarray:
+    """Returns the place of each line in the joined lines."""
+    return np.array([0, *accumulate(map(len, lines))][:-1], dtype=np.uint64)
 
 
 def _chained(first: Passage, rest: Iterator[Passage]) -> Iterator[Passage]:

@@ -2,14 +2,19 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+import numpy as np
+
+from raft_exp.core.collection_parts import Block, blocks_of, in_turn, part_blocks, write_part
 from raft_exp.core.errors import DataError
+from raft_exp.core.npy import Column, Rows
 from raft_exp.core.records import Passage, Question
+from raft_exp.core.shards import Shard
 from raft_exp.core.text import plain_words
 from raft_exp.corpora.context_records import Piece, Record, content
 from raft_exp.corpora.counting import counting
@@ -18,6 +23,8 @@ from raft_exp.corpora.questions import answering_sentence
 from raft_exp.corpora.readers import collection
 from raft_exp.corpora.sentences import split_sentences
 from raft_exp.corpora.wording_splits import Splits, question_hash
+
+_CONTENTS = "contents.npy"  # of a shard of a collection: hash of title and text of each passage
 
 
 class ContextSettings(Protocol):
@@ -94,17 +101,37 @@ class ContextCorpus(ABC, Generic[C]):
         """Yields the passages of all used records, each once, then the other passages of the collection."""
         seen: set[int] = set()  # of records only: a collection may be larger than memory
         with counting(self.counts) as counts:
-            for source in self._sources:
-                for path, record in self._records(source, counts):
-                    for piece in record.pieces or []:
-                        if piece.content not in seen:
-                            seen.add(piece.content)
-                            counts["passages"] += 1
-                            yield _passage(piece, source.cited or path.name)
+            yield from self._passages_of_records(seen, counts)
             for passage in collection.read(self._collection) if self._collection else ():
                 if content(passage.title, passage.text) not in seen:
                     counts["collection_passages"] += 1
                     yield passage
+
+    def write_shard(self, shard: Shard, folder: Path) -> None:
+        """Writes a shard of the collection, also passages that records have."""
+        with Column(folder / _CONTENTS, "<u8") as contents:
+            write_part(folder, _noted(collection.read_shard(self._given_collection, shard), contents), unique=False)
+
+    def joined(self, shards: Sequence[Path]) -> Iterator[Block]:
+        """Yields `passages` in blocks. `shards`: the folders of all shards of the collection."""
+        seen: set[int] = set()
+        with counting(self.counts) as counts:
+            yield from blocks_of(self._passages_of_records(seen, counts))
+            of_records = np.sort(np.fromiter(seen, dtype=np.uint64, count=len(seen)))
+            parts = [_without(of_records, folder) for folder in shards]
+            for block in chain(*parts) if collection.is_cut(self._given_collection) else in_turn(parts):
+                counts["collection_passages"] += len(block)
+                yield block
+
+    def _passages_of_records(self, seen: set[int], counts: Counter[str]) -> Iterator[Passage]:
+        """Yields the passages of all used records, each once. Adds their contents to `seen`."""
+        for source in self._sources:
+            for path, record in self._records(source, counts):
+                for piece in record.pieces or []:
+                    if piece.content not in seen:
+                        seen.add(piece.content)
+                        counts["passages"] += 1
+                        yield _passage(piece, source.cited or path.name)
 
     def questions(self) -> Iterator[Question]:
         """Yields the questions, first those of the test files."""
@@ -130,6 +157,12 @@ class ContextCorpus(ABC, Generic[C]):
         if path is not None and not Path(path).is_file():
             raise DataError(f"corpus.collection={path!r}: no such file; give TSV or JSON lines of id, text, title")
         return None if path is None else Path(path)
+
+    @property
+    def _given_collection(self) -> Path:
+        path = self._collection
+        assert path is not None, "only a collection is cut into shards"
+        return path
 
     def _read(self, source: Source) -> Iterator[tuple[Path, Record]]:
         most = self.config.records if source is self._learned_source else None
@@ -188,6 +221,28 @@ class ContextCorpus(ABC, Generic[C]):
 
 def _passage(piece: Piece, cited: str) -> Passage:
     return Passage(piece.id, piece.title or piece.id, piece.title, piece.text, "", split_sentences(piece.text), cited)
+
+
+def _noted(passages: Iterable[Passage], contents: Column) -> Iterator[Passage]:
+    """Yields the passages unchanged. Writes the hash of each passage's title and text."""
+    for passage in passages:
+        contents.add(content(passage.title, passage.text))
+        yield passage
+
+
+def _without(of_records: np.ndarray, shard: Path) -> Iterator[Block]:
+    """Yields the blocks of a shard without the passages that records have.
+
+    `of_records`: shape (n,), uint64, hashes of the contents of these passages, in ascending order.
+    """
+    column = Rows(shard / _CONTENTS)
+    first = 0
+    for block in part_blocks(shard):
+        contents = column[first : first + len(block)]
+        places = np.searchsorted(of_records, contents)
+        is_known = np.append(of_records, [np.uint64(0)])[places] == contents
+        yield block.only(~(is_known & (places < len(of_records))))
+        first += len(block)
 
 
 def _ids(pieces: Iterable[Piece]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from raft_exp.core.collection import REPEATED, write_passages
-from raft_exp.core.collection_parts import join_parts, write_part
+from raft_exp.core.collection_parts import join_parts, write_blocks, write_part
 from raft_exp.core.records import Passage
 from raft_exp.core.schema import KeyedWhenSet, Runtime, config_dataclass
 from raft_exp.core.screen import say
@@ -15,8 +15,11 @@ from raft_exp.core.scripts import without_dictionary
 from raft_exp.core.shards import Shard, Sharded
 from raft_exp.core.stage import stage
 from raft_exp.corpora import Corpus, CorpusConfig, any_language, open_corpus
+from raft_exp.corpora.context_corpus import ContextCorpus
 from raft_exp.corpora.documents import Documents, DocumentsConfig
+from raft_exp.corpora.natural_questions import NaturalQuestionsConfig
 from raft_exp.corpora.passages import PassagesConfig, ReadyPassages
+from raft_exp.corpora.triviaqa import TriviaqaConfig
 from raft_exp.models.encoder import EncoderConfig
 
 VERSION = 1
@@ -26,7 +29,7 @@ READINGS, SCRIPTS = "readings.jsonl", "scripts.json"  # of a shard: results of r
 
 @config_dataclass
 class IngestStage:
-    """The settings that change the passages. Of the corpus, only its `passage_settings` are part of the store key."""
+    """The settings that change the passages. The store key has `passages` in place of all settings of the corpus."""
 
     corpus: Runtime[CorpusConfig]
     passages: dict[str, object]  # see `corpora.passage_identity`
@@ -39,6 +42,9 @@ def compute_shard(config: IngestStage, *, shard: Shard, out: Path) -> None:
     corpus = _opened(config)
     if isinstance(corpus, Documents):
         corpus.read_shard(shard, out / READINGS)
+        return
+    if isinstance(corpus, ContextCorpus):
+        corpus.write_shard(shard, out)
         return
     assert isinstance(corpus, ReadyPassages), "other corpora are not sharded"
     scripts = Counter[str]()
@@ -53,6 +59,9 @@ def join_shards(config: IngestStage, *, shards: Sequence[Path], out: Path) -> No
         corpus.use_shards([folder / READINGS for folder in shards])
         _write(config, corpus, out)
         return
+    if isinstance(corpus, ContextCorpus):
+        _finish(corpus, write_blocks(out, corpus.joined(shards)), Counter(), out)
+        return
     scripts = Counter[str]()
     for folder in shards:
         scripts.update(json.loads((folder / SCRIPTS).read_text(encoding="utf-8")))
@@ -60,6 +69,8 @@ def join_shards(config: IngestStage, *, shards: Sequence[Path], out: Path) -> No
 
 
 def _is_spreadable(config: IngestStage) -> bool:
+    if isinstance(config.corpus, NaturalQuestionsConfig | TriviaqaConfig):
+        return config.corpus.collection is not None
     return isinstance(config.corpus, DocumentsConfig | PassagesConfig)
 
 

@@ -16,10 +16,12 @@ from typing import BinaryIO, Literal, cast
 import ijson
 
 from raft_exp.core.errors import DataError
+from raft_exp.corpora.readers.spans import Span, open_span
 
 Layout = Literal["object", "array", "lines", "parquet"]
 Row = dict[str, object]
 
+_GZIP = b"\x1f\x8b"  # the first bytes of a gzipped file
 _BROKEN = (ijson.JSONError, EOFError, gzip.BadGzipFile, zlib.error, ValueError)
 
 
@@ -41,6 +43,12 @@ def layout(path: Path) -> Layout:
     raise DataError(f"{path}: neither JSON nor parquet (it begins with {start[:20]!r}); give the published data file")
 
 
+def is_gzipped(path: Path) -> bool:
+    """Whether a file is gzipped."""
+    with path.open("rb") as file:
+        return file.read(2) == _GZIP
+
+
 def rows(path: Path) -> Iterator[Row]:
     """Yields the records of a file: an array, JSON lines or parquet.
 
@@ -49,17 +57,20 @@ def rows(path: Path) -> Iterator[Row]:
     return (row for _, row in placed(path))
 
 
-def placed(path: Path, batch: int = 1000) -> Iterator[tuple[str, Row]]:
+def placed(path: Path, batch: int = 1000, span: Span | None = None) -> Iterator[tuple[str, Row]]:
     """Yields each record of a file with its place: "line 3" or "record 3". The file is one that `rows` reads.
 
-    `batch`: how many parquet rows are held in memory at a time.
+    `batch`: how many parquet rows are held in memory at a time. `span`: only these lines of a plain file of JSON lines;
+    the places count from the start of the span.
     """
+    if span is not None:
+        return _lines(path, span)
     kind = layout(path)
     if kind == "object":
         raise DataError(f"{path}: contains one object of records; give an array, or one record per line")
     if kind == "parquet":
         return _parquet(path, batch)
-    return {"array": _array, "lines": _lines}[kind](path)
+    return _array(path) if kind == "array" else _lines(path)
 
 
 def has_list(path: Path, name: str) -> bool:
@@ -107,9 +118,9 @@ def _array(path: Path, prefix: str = "item") -> Iterator[tuple[str, Row]]:
             raise _cut(path, f"after record {number} (about byte {file.tell()})", error) from error
 
 
-def _lines(path: Path) -> Iterator[tuple[str, Row]]:
+def _lines(path: Path, span: Span | None = None) -> Iterator[tuple[str, Row]]:
     number = 0
-    with open_bytes(path) as file:
+    with open_bytes(path) if span is None else open_span(path, span) as file:
         try:
             for line in file:
                 number += 1
@@ -152,7 +163,7 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     with raw:
-        zipped = raw.peek(2)[:2] == b"\x1f\x8b"
+        zipped = raw.peek(2)[:2] == _GZIP
         file = gzip.GzipFile(fileobj=raw) if zipped else raw
         try:
             if file.peek(3)[:3] == b"\xef\xbb\xbf":

@@ -11,19 +11,22 @@ from pathlib import Path
 from raft_exp.core.records import Passage
 from raft_exp.corpora.readers import flashrag, json_records
 from raft_exp.corpora.readers.fields import Fields
+from raft_exp.corpora.readers.spans import Span
 from raft_exp.corpora.sentences import split_sentences
 
 Split = Callable[[str], list[str]]
+Holds = Callable[[int], bool]
 
 
 def read(
-    path: Path, split: Split = split_sentences, holds: Callable[[int], bool] = lambda number: True
+    path: Path, split: Split = split_sentences, holds: Holds = lambda number: True, span: Span | None = None
 ) -> Iterator[Passage]:
     """Yields the passages in file order. Raises DataError with file, line, field and remedy.
 
     `split`: a function that splits a text into sentences. `holds`: whether to yield the passage with a number, from 0.
+    `span`: see `json_records.placed`.
     """
-    for number, (place, row) in enumerate(json_records.placed(path)):
+    for number, (place, row) in enumerate(json_records.placed(path, span=span)):
         if holds(number):
             yield _passage(Fields(f"{path}, {place}", row), path.name, split)
 

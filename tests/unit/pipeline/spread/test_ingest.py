@@ -12,6 +12,7 @@ from raft_exp.core.errors import DataError
 from raft_exp.core.shards import Shard
 from raft_exp.corpora import passages as passages_corpus
 from raft_exp.corpora.ingest_stage import READINGS, IngestStage, compute_shard, ingest, join_shards
+from raft_exp.corpora.readers import collection as collection_reader
 from raft_exp.pipeline.parsing import parse
 from raft_exp.pipeline.spread.shard_stage import joined, shard_of, sharded
 from raft_exp.pipeline.store import Store
@@ -180,5 +181,94 @@ def test_shards_of_a_failed_join_are_no_obstacle_with_another_cache(tmp_path):
             )
 
 
+def questions_of(rows: Sequence[tuple[str, str, str]], folder: Path) -> Path:
+    """A file of questions in lost-in-the-middle's layout. Each has three passages of the collection, and one more."""
+    records = []
+    for number in range(6):
+        own = [
+            ("", "own", f"A passage that is only of question {number}.", "Own"),
+            *(("", *row) for row in rows[number::9]),
+        ][:4]
+        contexts = [{"title": title, "text": text, "isgold": at == 0} for at, (*_, text, title) in enumerate(own)]
+        records.append({"question": f"what is {number}", "answers": ["passage"], "ctxs": contexts})
+    return write(folder / "questions.jsonl", records)
+
+
+def collection(file: Path, rows: Sequence[tuple[str, str, str]]) -> Path:
+    """A collection in the layout of its name, with a header, empty lines, Windows line ends and no last line end."""
+    if ".tsv" in file.name:
+        quoted = [(name, '"' + text.replace('"', '""') + '"', title) for name, text, title in rows]
+        lines = ["\t".join(row) for row in [("id", "text", "title"), *quoted]]
+    else:
+        lines = [json.dumps({"id": name, "text": text, "title": title}) for name, text, title in rows]
+    lines[3:3] = [""]
+    data = "\r\n".join(lines).encode()
+    file.write_bytes(gzip.compress(data) if file.suffix == ".gz" else data)
+    return file
+
+
+@pytest.mark.parametrize("corpus", ["natural_questions", "triviaqa"])
+@pytest.mark.parametrize("name", ["wiki.tsv", "wiki.tsv.gz", "wiki.jsonl", "wiki.jsonl.gz"])
+def test_the_collection_of_a_corpus_does_not_depend_on_the_number_of_shards(
+    tmp_path, blocks, monkeypatch, name, corpus
+):
+    monkeypatch.setattr(collection_reader, "BLOCK", 4)
+    rows = [(f"w{n}", f'Passage "{n}" of a page.\nIt has two lines.', f"Page {n // 4}") for n in range(41)]
+    text, title = rows[0][1:]  # of question 0, so that it is left out under any id
+    rows += [(again, text, title) for again in ("w1", "w50", "w50")]
+    study = f"corpus.path={questions_of(rows, tmp_path)}", f"corpus.collection={collection(tmp_path / name, rows)}"
+    config = settings(f"corpus={corpus}", *study)
+    expected = whole(config, tmp_path / "whole")
+    counts = json.loads(expected["counts.json"])
+    assert (counts["passages"], counts["collection_passages"]) == (6 * 4, 41 - 6 * 3)
+    for count in COUNTS:
+        assert in_shards(config, count, tmp_path / str(count)) == expected, count
+
+
+def test_a_bad_row_of_a_collection_has_the_line_of_the_file(tmp_path):
+    rows = [(f"w{n}", f"Passage {n}.", f"Page {n // 4}") for n in range(41)]
+    file = collection(tmp_path / "wiki.tsv", rows)
+    file.write_text(file.read_text().replace('"Passage 30."', ""))
+    config = settings("corpus=triviaqa", f"corpus.path={questions_of(rows, tmp_path)}", f"corpus.collection={file}")
+    for count in COUNTS:
+        with pytest.raises(DataError, match=r"wiki\.tsv, line 33: .*must have the columns"):
+            shards(config, count, tmp_path / str(count))
+
+
+def test_an_id_that_a_collection_has_twice_is_an_error(tmp_path):
+    rows = [(f"w{n % 40}", f"Passage {n}.", f"Page {n // 4}") for n in range(41)]
+    file = collection(tmp_path / "wiki.tsv", rows)
+    config = settings(
+        "corpus=triviaqa", f"corpus.path={questions_of(rows[1:9], tmp_path)}", f"corpus.collection={file}"
+    )
+    for count in COUNTS:
+        with pytest.raises(DataError, match="passage id 'w0' occurs twice"):
+            in_shards(config, count, tmp_path / str(count))
+
+
+def test_a_killed_ingest_of_a_collection_computes_no_shard_again(tmp_path):
+    rows = [(f"w{n}", f"Passage {n}.", f"Page {n // 4}") for n in range(41)]
+    study = (
+        "+experiment=triviaqa",
+        "model=tiny",
+        f"corpus.path={questions_of(rows, tmp_path)}",
+        f"corpus.collection={collection(tmp_path / 'wiki.tsv', rows)}",
+        "until=ingest",
+    )
+    store = Store(tmp_path / "store")
+    whole_stage = study_stages(store.root, *study)[0]
+    functions = sharded(whole_stage)
+    assert functions is not None
+    found = []
+    for lives in (2, 3):  # the first study ends before its last task
+        stages = [shard_of(whole_stage, functions, Shard(index, 3)) for index in range(lives)]
+        found.append([store.ensure(each, store.call).status for each in stages])
+    assert found == [["ran", "ran"], ["reused", "reused", "ran"]]
+    (tmp_path / "joined").mkdir()
+    store.call(joined(whole_stage, functions, [store.path(each) for each in stages]), tmp_path / "joined")
+    assert files(tmp_path / "joined") == whole(settings(*study), tmp_path / "whole")
+
+
 def test_other_corpora_are_ingested_in_one_process():
     assert sharded(stages_of("corpus=almanac")["ingest"]) is None
+    assert sharded(stages_of("corpus=triviaqa")["ingest"]) is None, "it has no collection"
