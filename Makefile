@@ -86,8 +86,8 @@ $(VLLM_READY): pyproject.toml constraints.txt
 	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec  # CUDA builds, and not used
 	@touch $(VLLM_READY)
 
-test-lower: $(LOWER_READY) ## trains with the lowest versions that pyproject.toml allows, in a separate virtual environment (5 GB)
-	OMP_NUM_THREADS=1 $(LOWER_VENV)/bin/python -m pytest -m "not gpu and not slow" tests/unit/training $(ARGS)
+test-lower: $(LOWER_READY) ## runs training tests and a short study with the lowest versions that pyproject.toml allows, in a separate virtual environment (5 GB)
+	OMP_NUM_THREADS=1 $(LOWER_VENV)/bin/python -m pytest -m "not gpu and not slow" tests/unit/training tests/unit/reporting/test_paths.py tests/unit/corpora/readers/test_question_rows.py $(ARGS)
 	OMP_NUM_THREADS=1 $(LOWER_VENV)/bin/python -m pytest -m "not gpu" -k "two_processes_learn and 16" tests/unit/training $(ARGS)
 	cd "$$(mktemp -d)" && $(abspath $(LOWER_VENV))/bin/python -m raft_exp +debug=short
 
