@@ -24,7 +24,7 @@ def test_it_is_the_cosine_of_the_best_answer(vectors: TextVectors) -> None:
     from sentence_transformers import SentenceTransformer
 
     said = ["the capital of France", "a kind of cheese", "Paris", "", "Paris"]
-    rows = [asked(number, "Paris", "Lyon") for number in range(len(said))]
+    rows = [asked(place, "Paris", "Lyon") for place in range(len(said))]
     replies = [*(f"##Answer: {text}" for text in said[:-1]), None]
     arm = scored(rows, replies, metrics=["semantic_similarity"], vectors=vectors)
     found = [number(observation) for observation in arm.observed["semantic_similarity"] if observation is not None]
