@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _ENCODED = 8_192  # vectors that FAISS encodes at once; constant, as its float32 products depend on this number
 _SORTED = 2**27  # bytes of codes that are sorted by list at once
 _SAMPLE = 64  # vectors in the training sample for each list; the lists' centres are learned from this sample
+_LARGEST_SAMPLE = 750_000  # vectors: 1.1 GiB at 384 dimensions
 
 
 def build_index(vectors: np.ndarray | Rows, file: Path) -> None:
@@ -49,7 +50,8 @@ def _empty_index(vectors: np.ndarray | Rows, file: Path) -> "faiss.IndexIVFScala
         index = faiss.IndexIVFScalarQuantizer(
             faiss.IndexFlatIP(width), width, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
         )
-        index.train(np.ascontiguousarray(vectors[:: max(1, count // (_SAMPLE * lists))]))
+        sample = min(_SAMPLE * lists, _LARGEST_SAMPLE)
+        index.train(np.ascontiguousarray(vectors[:: max(1, count // sample)]))
         partial = file.with_suffix(".training")
         faiss.write_index(index, str(partial))
         partial.replace(file)

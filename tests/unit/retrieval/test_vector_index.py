@@ -49,6 +49,16 @@ def test_the_bytes_are_those_of_faiss_for_every_block(tmp_path, monkeypatch, cou
         (tmp_path / "index.faiss").unlink()
 
 
+@pytest.mark.parametrize("largest", [500, 10**9])
+def test_the_training_sample_has_a_largest_size(tmp_path, monkeypatch, largest):
+    vectors, sizes = made(20_000), []
+    train = faiss.IndexIVFScalarQuantizer.train
+    monkeypatch.setattr(faiss.IndexIVFScalarQuantizer, "train", lambda self, x: (sizes.append(len(x)), train(self, x)))
+    monkeypatch.setattr(vector_index, "_LARGEST_SAMPLE", largest)
+    build_index(vectors, tmp_path / "index.faiss")
+    assert sizes == [500 if largest == 500 else 20_000]
+
+
 CHILD = """
 import os, signal, sys
 from pathlib import Path
