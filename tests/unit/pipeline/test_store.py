@@ -78,7 +78,7 @@ def test_inputs_are_those_of_the_function(inputs):
     def index(config, *, passages, out):
         raise AssertionError("it is not run")
 
-    with pytest.raises(TypeError, match=r"index reads \['passages'\], but got"):
+    with pytest.raises(TypeError, match=r"index: got the inputs .*; must have \['passages'\]"):
         Stage(index, None, inputs)
 
 
