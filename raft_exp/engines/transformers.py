@@ -38,9 +38,9 @@ def load(config: TransformersEngine, model: ModelConfig, adapter: Path | None, r
 def use_base_dtype(model: "PeftModel") -> None:
     """Converts a LoRA adapter to the base model's dtype, as vLLM does.
 
-    With an adapter in float32, each layer would convert its inputs and outputs: on a CPU the time for a prompt would
-    double, and on a GPU a decoding step would need twice the kernels. A DoRA adapter stays in float32, as its norms
-    need the precision.
+    With an adapter in float32, each layer would convert its inputs and outputs: on a CPU this doubles the time for a
+    prompt, and on a GPU it adds kernels to each decoding step. A DoRA adapter stays in float32, as its norms need the
+    precision.
     """
     parameters = dict(model.named_parameters())
     if any("lora_magnitude_vector" in name for name in parameters):
