@@ -7,6 +7,7 @@ A template or a regular expression can run for hours in C code, where Python han
 child process at any time.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -55,14 +56,17 @@ def ask(module: str, data: object, seconds: int, memory_mb: int = 2048) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def answer(work: Callable[[Any], object]) -> None:
+def answer(work: Callable[[Any], object], *modules: str) -> None:
     """In the child process: reads data from stdin, runs `work` on them, and prints the result as JSON.
 
-    The arguments of the command line are the limits: seconds and MiB.
+    `modules`: what `work` imports. They are imported before the limits apply, because an import can take longer than
+    the work. The arguments of the command line are the limits: seconds and MiB.
     """
     seconds, memory_mb = int(sys.argv[1]), int(sys.argv[2])
     end_with_parent()
     data = json.load(sys.stdin)
+    for module in modules:
+        importlib.import_module(module)
     _limit(seconds, memory_mb)
     try:
         result = json.dumps(work(data))

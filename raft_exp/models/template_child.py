@@ -27,7 +27,7 @@ def added_characters(sample: TemplateSample) -> int:
 
 
 def _added(sample: TemplateSample, chat: Chat) -> int:
-    from transformers.utils.chat_template_utils import render_jinja_template
+    from transformers.utils.chat_template_utils import render_jinja_template  # takes a second: `answer` imports it
 
     try:
         texts, _ = render_jinja_template(
@@ -45,4 +45,4 @@ def _added(sample: TemplateSample, chat: Chat) -> int:
 
 
 if __name__ == "__main__":
-    limited.answer(added_characters)
+    limited.answer(added_characters, "jinja2.sandbox", "transformers.utils.chat_template_utils")

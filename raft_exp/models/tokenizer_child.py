@@ -31,4 +31,4 @@ def fault(file: str) -> str:
 
 
 if __name__ == "__main__":
-    limited.answer(fault)
+    limited.answer(fault, "tokenizers")

@@ -23,9 +23,10 @@ def tokenizer(template: str):
     return made
 
 
-@pytest.fixture(autouse=True)
-def _short(monkeypatch):
-    monkeypatch.setattr(template_limits, "SECONDS", 1)
+@pytest.fixture
+def short(monkeypatch):
+    """Returns a function that sets the limit to one second. Before, the limit is that of users: no test is slower."""
+    return lambda: monkeypatch.setattr(template_limits, "SECONDS", 1)
 
 
 @pytest.mark.slow
@@ -43,7 +44,8 @@ def _short(monkeypatch):
         (BODY + "{% if messages | length > 2 %}" + LOOP + "{% endif %}", "needs more than 1 s"),
     ],
 )
-def test_a_template_beyond_the_limits_is_refused_in_one_line(template, fault):
+def test_a_template_beyond_the_limits_is_refused_in_one_line(short, template, fault):
+    short()
     began = time.process_time()
     with pytest.raises(ModelError, match=r"^model\.name_or_path=.*: its chat template ") as refused:
         encode_prompt(tokenizer(template), MESSAGES)
@@ -53,9 +55,10 @@ def test_a_template_beyond_the_limits_is_refused_in_one_line(template, fault):
     assert time.process_time() - began < 5
 
 
-def test_a_template_that_takes_long_for_one_question_alone_is_ended():
+def test_a_template_that_takes_long_for_one_question_alone_is_ended(short):
     hostile = tokenizer(BODY + "{% if 'pump' in messages[-1].content %}" + LOOP + "{% endif %}")
     assert "valve" in chat_text(hostile, [{"role": "user", "content": "When did the valve open?"}])
+    short()
     with pytest.raises(ModelError, match=r"its chat template needs more than 1 s for one prompt") as refused:
         chat_text(hostile, MESSAGES)
     assert "\n" not in str(refused.value)
