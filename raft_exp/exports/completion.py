@@ -8,9 +8,9 @@ COLUMNS: Columns = {"id": "string", "prompt": "string", "completion": "string"}
 
 
 def row(example: Example, origins: RowOrigins) -> Row:
-    """Returns prompt and completion of a row.
+    """Returns id, prompt and completion of a row.
 
-    The messages of the prompt are joined as in `models.tokens.encode_prompt` for tokenizers without a chat template.
+    The messages of the prompt are joined as in `models.tokens.chat_text` for tokenizers without a chat template.
     """
     del origins
     *prompt_messages, reply = example.messages

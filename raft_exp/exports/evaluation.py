@@ -25,7 +25,7 @@ COLUMNS: Columns = {
 
 
 def row(example: Example, origins: RowOrigins) -> Row:
-    """Returns question, answers and context of a row. The passages are in the order of the prompt."""
+    """Returns id, question, answers, context and `has_gold` of a row. The passages are in the order of the prompt."""
     del origins
     return {
         "id": example.id,

@@ -15,8 +15,8 @@ from raft_exp.core.hub import why_no_hub
 def push(folder: Path, repository: str, private: bool, kind: Literal["dataset", "model"] = "dataset") -> str:
     """Uploads a folder to a repository, which is created if it does not exist. Returns the commit id.
 
-    The token comes from HF_TOKEN or `hf auth login`. Raises DataError if the push fails, or if a file contains text
-    that looks like an API key.
+    The token comes from HF_TOKEN or `hf auth login`. Raises DataError if the push fails, or if a text file contains a
+    secret (`core.secrets`).
     """
     from huggingface_hub import HfApi, get_token
 

@@ -24,8 +24,8 @@ class RowOrigins:
 
     @property
     def rewards(self) -> RewardSettings:
-        """The settings by which replies to the rows are graded."""
-        assert self._rewards is not None, "the settings of the stage have it for each format that states it"
+        """The settings by which replies to the rows are graded. Not available if `rewards` was None."""
+        assert self._rewards is not None, "ExportStage.rewards has an entry for each training set of a graded format"
         return self._rewards
 
     def question(self, item: str) -> Question:
@@ -42,11 +42,14 @@ class RowOrigins:
         )
 
     def gold(self, question: Question) -> list[str]:
-        """Returns the texts of the question's gold passages."""
+        """Returns the full texts of the question's gold passages. Raises the errors of `passage`."""
         return [self.passage(name).text for name in question.gold]
 
     def passage(self, name: str) -> Passage:
-        """Returns the passage with the id `name` in full length; a prompt may show it shortened."""
+        """Returns the passage with the id `name` in full length; a prompt may show it shortened.
+
+        Raises DataError for an id that is not in the collection.
+        """
         return self._collection[self._collection.find(name)]
 
     @property

@@ -1,13 +1,14 @@
 """Format `dpo`: preference pairs for TRL's DPOTrainer, made from the training rows without a model.
 
-A row has a pair if its prompt shows all gold passages and every quote of its target stands word for word in one of
-them. `chosen` is the target. `rejected` is the target with each quote replaced by a sentence of a distractor. So the
-two replies differ only in their quotes: they have the same form, words between the quotes, and answer.
+A row has a pair if its prompt shows all gold passages, and its target has quotes that all stand word for word in gold
+passages. `chosen` is the target. `rejected` is the target with each quote replaced by a sentence of a distractor. So
+the two replies differ only in their quotes: they have the same form, words between the quotes, and answer.
 
-The replacing sentences are those most similar to the question (ROUGE-L) in all distractors of the prompt, in the order
-of the prompt. Such a sentence must stand in the prompt unchanged, be long enough to count as a verbatim quote, stand in
-no gold passage, and contain no answer other than a label. A row with too few such sentences has no pair. Rows without a
-pair are left out and counted.
+The new quotes are the sentences of the distractors that are most similar to the question (ROUGE-L), in the order of the
+prompt. Each of them stands in the prompt unchanged, is long enough to count as a verbatim quote, stands in no gold
+passage, and contains no answer; answers such as yes and no are not searched for. Distractors that also answer the
+question (`also_answering`) give no sentences. A row with too few such sentences has no pair. Rows without a pair are
+left out and counted.
 """
 
 import re

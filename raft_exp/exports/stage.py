@@ -37,7 +37,7 @@ class ExportStage:
     format: Literal["jsonl", "parquet", "hf"]
     kinds: dict[str, Kind]  # dataset name -> kind
     card: Card | None  # for format "hf"
-    # training set -> how replies to its rows are graded; for formats whose rows state it
+    # training set -> how replies to its rows are graded; for formats whose rows state this
     rewards: KeyedWhenSet[dict[str, RewardSettings]] = field(default_factory=dict)
     trainers: KeyedWhenSet[ToolSettings | None] = None  # tools that get files for the study's trainings
 
@@ -67,11 +67,12 @@ def export(
     tests: dict[str, Path] | None = None,
     questions: Path | None = None,
 ) -> None:
-    """Writes counts.json and the folder exports/, with a table for each dataset and format and a folder for each tool.
+    """Writes the folder exports/ and counts.json, which has the number of rows of each table and tool's data file.
 
-    `datasets` and `tests`: name -> folder of the training or test set. `questions`: folder of the stage `questions`; if
-    it is None, no dataset is written as a table. Raises DataError if a table leaves out all training rows of a dataset,
-    or if a tool of `config.trainers` would train on other token ids than the study.
+    exports/ has a table for each dataset and format, the table of the passages, and a folder for each tool. `datasets`
+    and `tests`: name -> folder of the training or test set. `questions`: folder of the stage `questions`; if it is
+    None, no dataset is written as a table. Raises DataError if a table leaves out all training rows of a dataset, or if
+    a tool of `config.trainers` would train on other token ids than the study.
     """
     folders = {**(datasets or {}), **(tests or {})}
     audits = {name: _audit(folder) for name, folder in folders.items()}

@@ -1,8 +1,8 @@
 """Data and configuration files with which other tools repeat the trainings of a study (`export.for`).
 
 Every tool trains on the token ids and the loss mask of the study's own training. The prompts are written with the chat
-template of the study, without thinking and with the study's date. The tool adds nothing to them, except the
-first token (bos) with `adds_first`. To add a tool:
+template and the date of the study; thinking is disabled. The tool adds nothing to the prompts, except the first token
+(bos) if `adds_first` is true. To add a tool:
 
 1. Write a file in this package with two functions: `row` turns a TokenRow into a row of the tool's data file, and
    `config` returns the tool's configuration file.
@@ -33,7 +33,7 @@ class Tool:
     row: Callable[[TokenRow], Row]
     config: Callable[[ToolSettings, str, int], dict[str, object]]  # (settings, label, number of rows) -> configuration
     result: str = "{label}"  # folder of the trained weights, with {label} and {steps}
-    files: Callable[[Iterable[str]], dict[str, str]] = _no_files  # names of training sets -> more files
+    files: Callable[[Iterable[str]], dict[str, str]] = _no_files  # names of training sets -> more files: name -> text
     reads_texts: bool = True  # False: the tool's data files hold token ids
     placeholders: tuple[str, ...] = ()  # texts that the tool replaces in a prompt
     adds_first: bool = False  # the tool puts the first token (bos) before a prompt, if the tokenizer does

@@ -4,7 +4,10 @@ from raft_exp.exports.trainers.settings import ToolTraining
 
 
 def training_arguments(training: ToolTraining, label: str, rows: int, seed: int) -> dict[str, object]:
-    """Returns the arguments of one training. `label`: folder for the result. `rows`: number of training rows."""
+    """Returns the arguments of one training.
+
+    `label`: name of the training, and folder of its result. `rows`: number of training rows.
+    """
     return {
         "output_dir": label,
         "max_steps": training.steps(rows),

@@ -1,4 +1,4 @@
-"""Axolotl (`axolotl train`): the format `input_output`, in which each segment of a text says whether it has a loss."""
+"""Axolotl (`axolotl train`): the format `input_output`, which marks the segments of a text that count in the loss."""
 
 from raft_exp.exports.columns import Row
 from raft_exp.exports.trainers.rows import TokenRow
@@ -6,7 +6,7 @@ from raft_exp.exports.trainers.settings import ToolSettings
 
 
 def row(tokens: TokenRow) -> Row:
-    """Returns two segments: the prompt, without a loss, and the reply, with a loss."""
+    """Returns two segments: the prompt, and the reply. Only the reply counts in the loss."""
     prompt, reply = {"label": False, "text": tokens.prompt}, {"label": True, "text": tokens.reply}
     return {"segments": [prompt, reply]}
 

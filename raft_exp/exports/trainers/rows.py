@@ -59,9 +59,10 @@ def first_tokens(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
 
 
 def without_first(tokenizer: "PreTrainedTokenizerBase", row: TokenRow, tool: str) -> TokenRow:
-    """Removes the first token from a row's prompt, if the tokenizer puts this token before every text.
+    """Returns the row without the first token of its prompt, if the tokenizer puts this token before every text.
 
-    Raises DataError for a prompt that does not begin with this token, because the tool would add the token.
+    For other tokenizers, returns the row unchanged. Raises DataError for a prompt that does not begin with this token,
+    because the tool would add the token.
     """
     first = first_tokens(tokenizer)
     if not first:

@@ -45,12 +45,12 @@ class ToolTraining:
     fp16: bool
     learning_rate: PositiveFloat
     weight_decay: float
-    warmup_share: Share
+    warmup_share: Share  # of the optimiser steps
     gradient_clip: PositiveFloat
     max_steps: Literal[-1] | Positive
     max_epochs: Positive
     rows_a_device: Positive  # in one micro-batch
-    accumulate: Positive
+    accumulate: Positive  # micro-batches of one optimiser step
     devices: Positive  # over all machines
     cpu: bool
     checkpointing: bool  # activations are computed again in the backward pass
@@ -86,8 +86,8 @@ class ToolSettings:
     def model_entry(self) -> str:
         """The model's entry in the configuration files of the tools: a hub id, or MODEL_FOLDER.
 
-        The files in the store do not depend on where the model folder is. `with_model_folder` writes its path into the
-        files of a run.
+        So the files in the store do not depend on the path of the model folder. `with_model_folder` writes this path
+        into the files of a run.
         """
         return MODEL_FOLDER if Path(self.path).is_absolute() else self.path
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PLACEHOLDERS = ("{{QUERY}}", "{{ROUND0}}", "{{ROUND1}}")  # ms-swift replaces them in a prompt
-# Families of models whose name in ms-swift is their `model_type` in config.json. A folder needs the name.
+# Families of models whose name in ms-swift is their `model_type` in config.json. ms-swift needs it for a model folder.
 _FAMILIES = ("gemma3_text", "llama", "mistral", "phi3", "qwen2", "qwen3")
 
 
