@@ -1,4 +1,4 @@
-"""Reads calls of APIs from texts: the documentation of APIBench, and the replies of models. Nothing is executed.
+"""Reads API calls from texts: the documentation of APIBench, and the replies of models. Nothing is executed.
 
 Two calls are the same if they have the same function and the same identifying arguments (`ApiCall`). Identifying
 arguments name a model, a task, a repository or an address. All other arguments are options: `pretrained=True`,
@@ -14,7 +14,7 @@ from itertools import islice
 
 MOST_CHARACTERS = 20_000  # largest number of characters of a reply that are read
 MOST_CALLS = 500  # largest number of parts of a reply that are read as calls
-MOST_OF_A_CALL = 4_000  # largest number of characters of a call; a longer call is not parsed
+MOST_OF_A_CALL = 4_000  # largest number of characters of a call or a line; longer ones are not parsed
 DEEPEST = 20  # nesting depth of brackets; calls with deeper brackets are not parsed
 
 # Function -> the names of its first positional arguments. All functions `*.from_pretrained` have the same names.
@@ -77,10 +77,10 @@ def verbatim(text: str) -> ApiCall:
 def calls(reply: str) -> Iterator[ApiCall]:
     """Yields the calls in a text in their order: an outer call comes before the calls in its arguments.
 
-    The text may be code, code between three backticks, or prose with calls in it. If the whole text is not valid
-    Python, or has no call outside strings and comments, every part `name(...)` with closed brackets is parsed alone.
-    Parts that Python cannot parse are yielded as texts (`verbatim`). Only the first `MOST_CHARACTERS` characters are
-    read.
+    The text may be code, or prose with calls in it. If a block between three backticks has a call, only the first such
+    block is read. If the text or block is not valid Python, or has no call outside strings and comments, every part
+    `name(...)` with closed brackets is parsed alone, up to `MOST_CALLS` parts. Parts that Python cannot parse are
+    yielded as texts (`verbatim`). Only the first `MOST_CHARACTERS` characters are read.
     """
     text = reply[:MOST_CHARACTERS]
     for part in (*_FENCED.findall(text), text):
@@ -210,7 +210,7 @@ def _spans(text: str) -> Iterator[tuple[int, str]]:
 def _closed(text: str, start: int) -> int | None:
     """Returns the index after the bracket that closes the one at `start`. Brackets in quotation marks do not count.
 
-    Returns None if none does within `MOST_OF_A_CALL` characters and `DEEPEST` brackets.
+    Returns None if no bracket closes it within `MOST_OF_A_CALL` characters and `DEEPEST` levels of brackets.
     """
     open_brackets: list[str] = []
     quote, place = "", start

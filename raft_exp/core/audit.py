@@ -198,7 +198,7 @@ class DatasetAudit(TypedDict, total=False):
     context: str  # of a test set: gold_and_distractors, retrieved or given; of a training set: retrieved or given
     # of a training set with such a context: split -> rows that show all gold of their question, a part of it, or none
     gold_in_context: dict[str, dict[GoldPart, int]]
-    gold_found: dict[str, float]  # of a test set: all_gold, recall
+    gold_found: dict[str, float]  # of a test set: all_gold (share of questions), recall (share of gold passages)
     retrieval: RetrievalFigures  # of a test set with retrieved contexts
     file: str  # of a ready chat file: its name
     max_length: int  # model.max_length, to which prompts were cut
@@ -211,12 +211,12 @@ class ReplyAudit(TypedDict):
     kept: int  # items with a usable reply
     quarantined: int  # items without a usable reply
     asked_again: int  # items that needed more than one request
-    reasons: dict[str, int]  # of quarantined items
-    splits: dict[str, dict[str, int]]
-    replies: NotRequired[int]
-    prompt_tokens: NotRequired[int]
-    new_tokens: NotRequired[int]
-    cost: NotRequired[float]
+    reasons: dict[str, int]  # reason -> quarantined items
+    splits: dict[str, dict[str, int]]  # split -> asked, kept, quarantined and asked_again of its items
+    replies: NotRequired[int]  # all replies, also unusable ones
+    prompt_tokens: NotRequired[int]  # of all requests
+    new_tokens: NotRequired[int]  # of all replies
+    cost: NotRequired[float]  # of all replies, if all prices are known
     dropped: NotRequired[dict[str, int]]  # written questions rejected one by one, by reason
 
 
@@ -238,7 +238,7 @@ class GoldAudit(TypedDict):
     by_answer: int  # questions with a passage of their document that contains an answer word for word
     closest: int  # questions without such a passage: the gold is the passage closest to question and answer
     by_search: NotRequired[int]  # questions without a document: a search found a passage that contains an answer
-    guessed_by_search: NotRequired[int]  # those of by_search with a short answer that are not in FlashRAG's layout
+    guessed_by_search: NotRequired[int]  # of by_search: short answers, in a file not of FlashRAG's layout
     in_found_document: NotRequired[int]  # questions without a document: a search found the document of the gold
     left_out: NotRequired[int]  # questions without a document for which a search found no gold
     share_closest: float  # of the questions
@@ -274,7 +274,7 @@ class SplitChoice(TypedDict):
     with_trained_gold: int  # test questions with a gold passage that is also gold of a training question
     # test questions and all questions, and corpus.test, if the share of test questions is far from it
     test_share: NotRequired[tuple[int, int, float]]
-    beside_training: int  # test questions whose gold shares a sentence with a possible training passage
+    beside_training: int  # test questions whose gold shares a sentence with a passage that training may show
 
 
 class StudyAudit(TypedDict):
@@ -287,7 +287,7 @@ class StudyAudit(TypedDict):
     ingest: NotRequired[IngestAudit]
     split: NotRequired[SplitChoice]  # of the user's own documents
     gold: NotRequired[GoldAudit]  # of a file of questions without named gold passages
-    records: NotRequired[dict[str, int]]  # of APIBench: documents and calls, odd lines by kind
+    records: NotRequired[dict[str, int]]  # of APIBench: numbers of documents, of calls, and of unusual lines by kind
     questions: NotRequired[QuestionsAudit]
     targets: NotRequired[ReplyAudit]
     references: NotRequired[ReplyAudit]  # the teacher's texts for the questions of the evaluation

@@ -10,8 +10,8 @@ _ABSENT = object()
 def load() -> ModuleType:
     """Imports bm25s and returns it.
 
-    Where JAX is installed, bm25s would start it, and on a GPU JAX takes three quarters of the memory for itself. So the
-    import finds no JAX. raft_exp uses only functions of bm25s that need none.
+    bm25s imports JAX if it is installed, and JAX reserves three quarters of a GPU's memory. So this function hides JAX
+    during the import. raft_exp uses only functions of bm25s that need no JAX.
     """
     if loaded := sys.modules.get("bm25s"):
         return loaded

@@ -1,10 +1,11 @@
-"""Remedies in messages about a number out of bounds: they name a value that is accepted."""
+"""Remedies in messages about a number out of bounds. A remedy names a valid value."""
 
 from collections.abc import Callable
 
 from pydantic_core import ErrorDetails
 
-_REMEDIES: dict[str, tuple[str, Callable[[float], str]]] = {  # pydantic's error -> its bound, and the accepted values
+# Type of pydantic's error -> key of the bound in the error, and the text of a remedy with valid values.
+_REMEDIES: dict[str, tuple[str, Callable[[float], str]]] = {
     "greater_than_equal": ("ge", lambda bound: f"={_plain(bound)} or a larger value"),
     "less_than_equal": ("le", lambda bound: f"={_plain(bound)} or a smaller value"),
     "greater_than": ("gt", lambda bound: f" to a number above {bound:g}"),
@@ -20,9 +21,9 @@ def _plain(bound: float) -> str:
 
 
 def remedy(setting: str, problem: ErrorDetails) -> str:
-    """Returns `; set SETTING=...` with values that are accepted; "" if `problem` is not about a bound.
+    """Returns the end of a message: `; set SETTING=...` with valid values; "" if `problem` is not about a bound.
 
-    The last part of the problem's location is a number if the value is an item of a list.
+    For an item of a list: `; set each item of SETTING to ...`.
     """
     if problem["type"] not in _REMEDIES:
         return ""
@@ -32,4 +33,5 @@ def remedy(setting: str, problem: ErrorDetails) -> str:
 
 
 def _is_item(problem: ErrorDetails) -> bool:
+    """Whether the value is an item of a list: the last part of its location is then a number."""
     return bool(problem["loc"]) and isinstance(problem["loc"][-1], int)

@@ -109,7 +109,10 @@ class Passages:
         return len(self._offsets)
 
     def __getitem__(self, ordinal: int) -> Passage:
-        """Returns a passage. `ordinal`: from 0; negative numbers raise IndexError."""
+        """Returns a passage. `ordinal`: from 0.
+
+        Raises IndexError for a negative number or one beyond the last passage, and DataError for a damaged line.
+        """
         if ordinal < 0:
             raise IndexError(ordinal)
         start = int(self._offsets[ordinal])
@@ -136,7 +139,7 @@ class Passages:
         return int(self._ordinals[place])
 
     def stored_bytes(self, ordinals: Iterable[int]) -> int:
-        """Returns how many bytes these passages have on disk, as a measure of their length. No passage is read."""
+        """Returns the size of these passages on disk in bytes, as a measure of their length. No passage is read."""
         return sum(self._end(ordinal) - int(self._offsets[ordinal]) for ordinal in ordinals)
 
     def _end(self, ordinal: int) -> int:

@@ -1,4 +1,7 @@
-"""A passage collection from parts that several tasks wrote, each with every Nth block of passages or with a range."""
+"""Joins the parts of a passage collection that several tasks wrote.
+
+A part contains either every Nth block of passages, or a range of passages.
+"""
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,19 +33,19 @@ BLOCK = 1024  # passages; block n of a collection is in part n modulo the number
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive passages: their lines in the file TEXTS, and a value of each column for each passage."""
+    """Consecutive passages: their lines of the file TEXTS, and their values of each column (shape (n,), uint64)."""
 
     lines: bytes
-    starts: np.ndarray  # of the lines, in bytes from the first
-    documents: np.ndarray
-    texts: np.ndarray
-    ids: np.ndarray
+    starts: np.ndarray  # byte offset of each line in `lines`
+    documents: np.ndarray  # hash of the document id
+    texts: np.ndarray  # fingerprint of the text
+    ids: np.ndarray  # hash of the passage id
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def only(self, kept: np.ndarray) -> "Block":
-        """Returns the block without some passages. `kept`: shape (n,), boolean."""
+        """Returns a block of the passages whose value in `kept` is true. `kept`: shape (n,), boolean."""
         if kept.all():
             return self
         ends = [*self.starts[1:].tolist(), len(self.lines)]
@@ -52,7 +55,7 @@ class Block:
 
 
 def write_part(folder: Path, passages: Iterable[Passage], unique: bool = True) -> int:
-    """Writes the passages of a part into `folder`, and returns their number. A part may be empty.
+    """Writes the passages of a part into `folder`, and returns their number. For an empty part, writes no file.
 
     Raises DataError for a repeated id if ids must be `unique`.
     """
@@ -62,7 +65,10 @@ def write_part(folder: Path, passages: Iterable[Passage], unique: bool = True) -
 
 
 def join_parts(folder: Path, parts: Sequence[Path], any_language: bool = False) -> int:
-    """Writes the collection of `parts`, each with every Nth block, into `folder`. See `write_blocks`."""
+    """Writes into `folder` the collection of N `parts`, each of which has every Nth block.
+
+    Returns the number of passages. Raises the errors of `write_blocks`.
+    """
     return write_blocks(folder, in_turn([part_blocks(part) for part in parts]), any_language)
 
 
@@ -95,7 +101,7 @@ def write_blocks(folder: Path, blocks: Iterable[Block], any_language: bool = Fal
 
 
 def blocks_of(passages: Iterable[Passage]) -> Iterator[Block]:
-    """Yields passages as blocks."""
+    """Yields passages as blocks of `BLOCK` passages; the last block may be smaller."""
     passages = iter(passages)
     while some := list(islice(passages, BLOCK)):
         lines = [(dumps(passage) + "\n").encode() for passage in some]
@@ -108,7 +114,7 @@ def blocks_of(passages: Iterable[Passage]) -> Iterator[Block]:
 
 
 def in_turn(streams: Sequence[Iterator[Block]]) -> Iterator[Block]:
-    """Yields one block of each stream, then the next of each, up to the first stream that has no more."""
+    """Yields one block of each stream in turn, again and again. Ends at the first stream without a further block."""
     for stream in cycle(streams):
         block = next(stream, None)
         if block is None:
@@ -117,7 +123,7 @@ def in_turn(streams: Sequence[Iterator[Block]]) -> Iterator[Block]:
 
 
 def part_blocks(part: Path) -> Iterator[Block]:
-    """Yields the blocks of a part."""
+    """Yields the blocks of a part; none for an empty part."""
     if not (part / TEXTS).exists():
         return
     offsets, documents, texts = (Rows(part / name) for name in (OFFSETS, DOCUMENTS, TEXT_HASHES))
@@ -140,7 +146,7 @@ def _ids(part: Path) -> np.ndarray:
 
 
 def _starts(lines: Sequence[bytes]) -> np.ndarray:
-    """Returns the place of each line in the joined lines."""
+    """Returns the byte offset of each line in the joined lines."""
     return np.array([0, *accumulate(map(len, lines))][:-1], dtype=np.uint64)
 
 

@@ -27,7 +27,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class YamlFile:
-    """A file of conf/: the comment at its top, and its settings by dotted key."""
+    """A file of conf/: the comment at its top, and its settings by dotted key, also those with nested settings."""
 
     about: str
     settings: dict[str, Setting]
@@ -36,7 +36,9 @@ class YamlFile:
 def read_yaml(path: Path) -> YamlFile:
     """Reads the values and comments of a YAML file.
 
-    A comment line that is indented further than the key above it continues the comment of that key.
+    A comment line continues the comment of the key above it if it begins at column 8 or later, and at most two columns
+    to the left of that comment. Other comment lines belong to the next key; those before the first key describe the
+    file.
     """
     values = _flat(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     head: list[str] = []

@@ -19,6 +19,6 @@ def index(place: int | str, others: int, question_id: str) -> int:
     if place > others:
         raise DataError(
             f"evaluation.gold_at: got {place}, and question {question_id!r} has {others} passages beside its gold; "
-            f"give 0 to {others}, last, or null to keep the order"
+            f"give 0 to {others}, first, middle or last, or null to keep the order"
         )
     return place

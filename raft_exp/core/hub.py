@@ -1,4 +1,4 @@
-"""Checks whether the Hugging Face hub can be reached. Without network, its client retries each file for 23 seconds."""
+"""Checks whether the Hugging Face hub can be reached. Without network, the hub's client retries each file for 23 s."""
 
 import ssl
 import urllib.error

@@ -1,7 +1,7 @@
 """Runs work on untrusted files in a child process, with limits on time and memory.
 
     limited.ask("raft_exp.models.template_child", data, seconds=10)   # in the parent
-    limited.answer(work)                                               # in the module of the child: `__main__`
+    limited.answer(work)                                               # in the module that the child runs
 
 A template or a regular expression can run for hours in C code, where Python handles no signal. The kernel can end a
 child process at any time.
@@ -32,8 +32,8 @@ def ask(module: str, data: object, seconds: int, memory_mb: int = 2048) -> Any:
     """Sends JSON data to a child process that runs `module`, and returns its JSON result.
 
     `seconds`: limit of the CPU time, which does not depend on other load of the machine. `memory_mb`: limit of the
-    memory beyond that of the idle child, in MiB. Raises LimitError above a limit, and RuntimeError if the child fails
-    for another reason.
+    memory in MiB beyond that of the idle child (Linux only). Raises LimitError above a limit or after
+    120 + 4 * `seconds` seconds of real time, and RuntimeError if the child fails for another reason.
     """
     command = [sys.executable, "-m", module, str(seconds), str(memory_mb)]
     try:
@@ -59,8 +59,8 @@ def ask(module: str, data: object, seconds: int, memory_mb: int = 2048) -> Any:
 def answer(work: Callable[[Any], object], *modules: str) -> None:
     """In the child process: reads data from stdin, runs `work` on them, and prints the result as JSON.
 
-    `modules`: what `work` imports. They are imported before the limits apply, because an import can take longer than
-    the work. The arguments of the command line are the limits: seconds and MiB.
+    `modules`: names of the modules that `work` imports. They are imported before the limits apply, because an import
+    can take longer than the work. The arguments of the command line are the limits: seconds and MiB.
     """
     seconds, memory_mb = int(sys.argv[1]), int(sys.argv[2])
     end_with_parent()
@@ -71,7 +71,7 @@ def answer(work: Callable[[Any], object], *modules: str) -> None:
     try:
         result = json.dumps(work(data))
     except MemoryError:
-        os._exit(_MEMORY)  # at once: an ordinary end may need memory too
+        os._exit(_MEMORY)  # without clean-up, which may need memory too
     except RecursionError:
         os._exit(_DEPTH)
     print(result)

@@ -40,8 +40,9 @@ class _Matrix(NamedTuple):
 def near_copies(first: Iterable[Shingles], second: Iterable[Shingles], repeating: bool = False) -> Iterator[NearCopy]:
     """Yields the pairs (text of `first`, text of `second`) that are near copies.
 
-    `first` is streamed: memory holds only the shingles that occur in both lists. `repeating`: texts of `first` may
-    contain the same passages many times, so that `second` alone decides which shingles are boilerplate.
+    `first` is streamed: memory holds all shingles of `second`, but of `first` only those that `second` has too.
+    `repeating`: texts of `first` may contain the same passages many times, so that `second` alone decides which
+    shingles are boilerplate.
     """
     vocabulary, indexed = _index(list(second))
     streamed = _look_up(first, vocabulary)
@@ -54,8 +55,8 @@ def near_copies(first: Iterable[Shingles], second: Iterable[Shingles], repeating
 def near_copies_within(texts: Callable[[], Iterable[Shingles]], owners: NDArray[np.uint64]) -> Iterator[NearCopy]:
     """Yields the near copies within one list, each pair once. The two texts of a pair have different owners.
 
-    `texts` returns a new iterator over the list and is called twice: the first pass finds the shingles that occur more
-    than once, and the second pass stores only these. `owners`: shape (n,), the hash of each text's owner; the owner of
+    `texts` returns a new iterator over the list and is called twice: the first pass counts the shingles, and the second
+    pass stores those that occur more than once. `owners`: shape (n,), the hash of each text's owner; the owner of
     a passage is its document. Shingles that occur in the texts of many owners are boilerplate and are not compared.
     """
     counts = np.zeros(_COUNTERS, dtype=np.uint8)

@@ -25,7 +25,7 @@ class Column:
         write_header(self._file, dtype, (0,))
 
     def add(self, value: int) -> None:
-        """Appends an integer."""
+        """Appends an integer of 0 or more."""
         self._bytes += self._file.write(value.to_bytes(self._dtype.itemsize, "little"))
 
     def extend(self, values: np.ndarray) -> None:
@@ -40,7 +40,7 @@ class Column:
     ) -> None:
         with self._file:
             self._file.seek(0)
-            # the header keeps its size: numpy pads it for a first axis of 21 digits
+            # The new header has the size of the first one: numpy reserves room for a first axis of 21 digits.
             write_header(self._file, self._dtype.str, (self._bytes // self._dtype.itemsize,))
 
 
@@ -71,7 +71,7 @@ class ReadFile:
 
 
 class Rows:
-    """Reads items of the first axis of a .npy file, e.g. the rows of a matrix, each time from the disk."""
+    """Reads items of the first axis of a .npy file, e.g. the rows of a matrix. Nothing is cached or memory-mapped."""
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
@@ -109,7 +109,7 @@ class Rows:
 
 
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Returns shape, whether the array is stored by columns, and dtype. Leaves the file at the first item."""
+    """Returns the shape, whether the array is stored by columns, and the dtype. Then `file` is at the first item."""
     version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     header: tuple[tuple[int, ...], bool, np.dtype] = read(file)  # type: ignore[no-untyped-call]

@@ -7,8 +7,8 @@ the cursor over other lines, set the clipboard, hide a link behind a text, or sh
 import logging
 import re
 
-# C0 but line end and tab, DEL and C1; line and paragraph separators; characters that change the direction of others;
-# marks of annotations; tags, which are invisible letters.
+# C0 except line end and tab, DEL and C1; line and paragraph separators; characters that change the direction of text;
+# interlinear annotation characters; tag characters, which are invisible letters.
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\U000e0000-\U000e007f]"
 )

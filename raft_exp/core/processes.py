@@ -12,7 +12,7 @@ from types import FrameType
 
 from raft_exp.core.errors import StoppedError
 
-_COMMAND = "RAFT_EXP_COMMAND"  # process id of the command, for the jobs that a launcher starts
+_COMMAND = "RAFT_EXP_COMMAND"  # environment variable: process id of the command, for the jobs that a launcher starts
 _LOOK = 0.5  # seconds between two checks of the parent
 
 
@@ -113,7 +113,7 @@ def _watch(parent: int) -> None:
 
 
 def end_with(parent: int, launched: bool = False) -> None:
-    """Ends this process when its study ends, so that two processes never write into one folder.
+    """Makes this process end together with its study, so that two processes never write into one folder.
 
     `parent`: the process id of the study. If the study has already ended, this process exits at once. `launched`: this
     process was started by a launcher (srun, torchrun), which ends with the study; then `parent` is not compared.

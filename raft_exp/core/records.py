@@ -37,7 +37,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its gold passages. For closed-class corpora `answers[0]` is the label."""
+    """A question with its gold passages. In a corpus with the answers yes, no and maybe, `answers[0]` is the label."""
 
     id: str
     question: str
@@ -84,9 +84,9 @@ class Example:
     answers: list[str]
     context: list[ContextPassage]
     has_gold: bool  # the prompt shows all gold passages of the question with their evidence
-    target: str
-    target_grounded: bool
-    messages: list[dict[str, str]]
+    target: str  # "" in test rows
+    target_grounded: bool  # the prompt shows the evidence from which the target follows
+    messages: list[dict[str, str]]  # the chat; in training rows, its last message is the target
     split: str
     slices: dict[str, str] = field(default_factory=dict)
     planted: str = field(default="", metadata={_WHEN_SET: True})  # the false answer that a false passage gives
@@ -226,12 +226,18 @@ def write_jsonl(path: Path, rows: Iterable[object]) -> int:
 
 
 def read_jsonl(path: Path, record: type[R]) -> Iterator[R]:
-    """Yields the records of a JSON-lines file. Raises DataError, with file and line, for an invalid line."""
+    """Yields the records of a JSON-lines file in UTF-8; empty lines are skipped.
+
+    Raises DataError, with file and line, for a line that is not a record, and UnicodeDecodeError for other bytes.
+    """
     return _read(path, lambda line: parse(record, line))
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yields the rows of a JSON-lines file as dicts. Raises DataError, with file and line, for an invalid line."""
+    """Yields the rows of a JSON-lines file in UTF-8 as dicts (a row is not checked to be one); empty lines are skipped.
+
+    Raises DataError, with file and line, for a line that is not JSON, and UnicodeDecodeError for other bytes.
+    """
     return _read(path, loads)
 
 
@@ -249,7 +255,11 @@ def _read(path: Path, parsed: Callable[[str], T]) -> Iterator[T]:
 
 
 def read_ids(path: Path) -> Iterator[str]:
-    """Yields the ids of the rows of a JSON-lines file. A row with `id` as its first key is not parsed further."""
+    """Yields the ids of the rows of a file that `write_jsonl` wrote.
+
+    Of a row with `id` as its first key, only this value is parsed. Raises JSONDecodeError for a line that is not JSON,
+    also for an empty one.
+    """
     first, decoder = '{"id": ', json.JSONDecoder()
     with path.open(encoding="utf-8") as file:
         for line in file:
@@ -257,7 +267,10 @@ def read_ids(path: Path) -> Iterator[str]:
 
 
 def append_complete_lines(path: Path) -> int:
-    """Removes the incomplete last line that a killed run may leave, and returns the number of complete lines."""
+    """Removes the incomplete last line that a killed run may leave, so that lines can be appended to the file.
+
+    Returns the number of complete lines; 0 for a missing file.
+    """
     if not path.exists():
         return 0
     data = path.read_bytes()

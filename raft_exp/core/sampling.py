@@ -18,8 +18,8 @@ class HashSample:
     """A sample of exactly `count(n)` of n items: those with the smallest `seeded_bits`.
 
     With the same items, seed and purpose, a smaller sample is a subset of a larger one. The constructor needs 8 bytes
-    for each of the n items. The object keeps 8 bytes for each item of the sample. Raises DataError if two items have
-    equal bits.
+    for each of the n items, the object 8 bytes for each item of the sample. Raises DataError if equal bits of two items
+    leave undecided which of them is in the sample.
     """
 
     def __init__(self, items: Iterable[str], count: Callable[[int], int], seed: int, purpose: str) -> None:
@@ -41,5 +41,5 @@ class HashSample:
 
 
 def subsample(items: Iterable[str], most: int | None, seed: int) -> HashSample:
-    """Draws at most `most` items (None: all). Smaller samples are subsets of larger ones."""
+    """Returns a sample of at most `most` items (None: all). Smaller samples are subsets of larger ones."""
     return HashSample(items, lambda n: n if most is None else most, seed, "items")

@@ -19,7 +19,7 @@ from raft_exp.core.errors import ConfigError
 from raft_exp.core.printable import PrintableRecord, printable
 
 _ERRORS = "raft_exp.plain"
-# Replacements for characters that the encoding of the output lacks. A lost minus sign would change a figure.
+# Replacements for characters that the encoding of the output lacks. A code in place of a minus sign would be misread.
 _PLAIN = str.maketrans(
     {
         "\N{MINUS SIGN}": "-",
@@ -45,9 +45,9 @@ _PLAIN = str.maketrans(
 def take_any_text() -> None:
     """Makes stdout and stderr replace characters that their encoding lacks.
 
-    A minus sign is replaced by `-`, any other character by its code, such as `\\u4e2d`. If stdin would be decoded as
-    ASCII, it is decoded as UTF-8. Output to a pipe whose reader has ended (`| head`) is discarded without an error. Log
-    messages of raft_exp are written without control characters.
+    Signs such as the minus sign or typographic quotation marks are replaced by ASCII signs, any other character by its
+    code, such as `\\u4e2d`. If stdin would be decoded as ASCII, it is decoded as UTF-8. Output to a pipe whose reader
+    has ended (`| head`) is discarded without an error. Log messages of raft_exp are written without control characters.
     """
     logging.setLogRecordFactory(PrintableRecord)
     codecs.register_error(_ERRORS, _plain)
@@ -96,7 +96,7 @@ def _unbroken(stream: TextIO) -> TextIO:
     try:
         number = stream.fileno()
         mode = os.fstat(number).st_mode
-    except (OSError, ValueError):  # no file of the system, or a closed one
+    except (OSError, ValueError):  # a stream without a file descriptor, or a closed one
         return stream
     if number not in (1, 2) or not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         return stream

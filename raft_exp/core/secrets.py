@@ -37,9 +37,9 @@ _NAMES = re.compile(
     r"|password|passwd|passphrase|authorization|credentials?|cookie)$"
 )
 _VARIABLES = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|APIKEY)$")
-_SHORTEST = 12  # letters of a variable's value: shorter ones may be words
+_SHORTEST = 12  # least number of characters of a variable's value; a shorter value may be an ordinary word
 _RANDOM = re.compile(r"(?=\w*[a-z])(?=\w*[A-Z])(?=\w*\d)[A-Za-z0-9_]{24,}", re.ASCII)
-_LARGEST = 20_000_000  # bytes of a file that is searched: a larger one holds weights or data
+_LARGEST = 20_000_000  # largest size in bytes of a file that is searched; larger files contain weights or data
 
 
 def check_settings(values: Mapping[str, object]) -> None:

@@ -30,7 +30,7 @@ class Shard:
     def holds(self, number: int) -> bool:
         """Whether item `number` is in this shard, which has every `count`-th item.
 
-        So the shards have about equal work if the items are sorted by length.
+        If the items are sorted by length, all shards have about the same amount of work.
         """
         return number % self.count == self.index
 

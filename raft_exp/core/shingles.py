@@ -1,5 +1,7 @@
-"""Texts as sets of shingles: hashes of five consecutive units. A unit is a word; in scripts that write no spaces, a
-character. Case, punctuation, white space, Unicode form and HTML entities make no difference.
+"""Represents texts as sets of shingles, to find near copies. A shingle is a hash of five consecutive units.
+
+A unit is a word, or a character in scripts that write no spaces. Case, punctuation, white space, Unicode form and HTML
+entities make no difference.
 """
 
 import html
@@ -32,10 +34,7 @@ _FACTORS = np.array(
 
 
 def units(text: str) -> list[str]:
-    """Splits a text into words in their order, or into characters in scripts without blanks between words.
-
-    Case, punctuation and HTML entities make no difference.
-    """
+    """Splits a text into its units (see the module), in their order."""
     visible = html.unescape(text)
     if visible.isascii():
         return _ASCII_UNIT.findall(visible.lower())

@@ -48,7 +48,7 @@ class StageSpec:
     """The properties of a stage function that the store and the runner read."""
 
     name: StageName
-    version: int  # to be raised when a change of the code changes the bytes of the result
+    version: int  # must be raised when a change of the code changes the bytes of the result
     resumable: bool  # continues from the partial folder of a killed run
     sharded: Sharded | None = None  # how to spread the stage over several processes; None: it runs in one
 
@@ -70,8 +70,8 @@ class StageDescription(TypedDict):
 
     stage: str
     version: int
-    config: object  # without runtime fields
-    inputs: dict[str, str | dict[str, str]]  # name -> key of the stage, or a key for each part
+    config: object  # the fields that are part of the key (`schema.identity`)
+    inputs: dict[str, str | dict[str, str]]  # name -> key of a stage, or {name: key} of several stages
     files: dict[str, str]  # local input file name -> sha256 of its content
 
 
@@ -102,7 +102,7 @@ class Stage:
     # Name of the process, for a stage that uses a GPU or starts ranks. Consecutive stages with the same name share a
     # process. None: the process of the study.
     process: str | None = None
-    launcher: Sequence[str] = ()  # words before that process's command, which start it on several devices or nodes
+    launcher: Sequence[str] = ()  # command that starts this process on several devices or nodes: srun ...
     check: Check | None = None  # a condition to check before the stage runs, for example before it pays a teacher
 
     def __post_init__(self) -> None:
@@ -153,7 +153,7 @@ class Stage:
         }
 
     def upstream(self) -> Iterator["Stage"]:
-        """Yields the stages whose results this stage reads."""
+        """Yields the stages whose results this stage reads as inputs."""
         for value in self.inputs.values():
             yield from [value] if isinstance(value, Stage) else value.values()
 

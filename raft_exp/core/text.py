@@ -35,7 +35,8 @@ def plain_words(text: str) -> str:
 class AnswerSearch:
     """Searches texts for the open answers of a question, as whole words.
 
-    A Korean answer may end in a particle. An Arabic or Hebrew answer may begin with a prefix such as "and" or "in".
+    With the form `normalise`, a particle may follow a Korean answer in the text, and a prefix such as "and" or "in" may
+    precede an Arabic or Hebrew answer.
     """
 
     pattern: re.Pattern[str]
@@ -70,5 +71,5 @@ def _alternative(words: str) -> str:
 
 
 def holds(answers: AnswerSearch, passage: Passage | ContextPassage) -> bool:
-    """Whether the title or the text of a passage contains an answer."""
+    """Whether the title or the text of a passage contains one of the `answers`."""
     return any(answers.search(text) for text in (passage.title, passage.text))

@@ -50,13 +50,13 @@ _stage = ""
 
 
 def activate(tracker: Tracker) -> None:
-    """Sets the tracker of this process's study."""
+    """Sets the tracker that `active` returns in this process."""
     global _active
     _active = tracker
 
 
 def active() -> Tracker:
-    """Returns the tracker of this process's study."""
+    """Returns the tracker of this process's study; a NoTracker before `activate`."""
     return _active
 
 

@@ -24,9 +24,9 @@ def wording(first: Sequence[str], second: Sequence[str]) -> Wording:
     """Compares two questions by their units (`core.shingles.units`).
 
     - same: equal units in equal order.
-    - longer: one question has all units of the other, in any order, and a few more.
-    - near: a few units differ (`changeable`).
-    - other: all other pairs.
+    - longer: one question has all units of the other, in any order, and at most a few more (`changeable`).
+    - near: a few units of each question differ (`changeable`).
+    - other: all other pairs, and unequal pairs with a question of fewer than `LEAST_UNITS` units.
     """
     if first == second:
         return "same"
@@ -53,7 +53,7 @@ def answer_forms(answers: Sequence[str]) -> frozenset[str]:
 
 
 def open_forms(forms: frozenset[str]) -> frozenset[str]:
-    """Returns the answers without yes, no and maybe, which many unrelated questions have in common."""
+    """Returns the `forms` of answers without yes, no and maybe, which many unrelated questions have in common."""
     return forms - CLOSED_CLASS
 
 

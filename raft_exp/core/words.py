@@ -16,7 +16,8 @@ Scripts that write no spaces between words are split in three ways:
 - `searched`: into characters, so that an answer is found at any position.
 - `scored`: into characters for Chinese, Japanese and Korean; into words for Thai, Lao, Khmer and Burmese (by ICU's
   dictionaries).
-- `indexed`: into words, by ICU's dictionaries; Korean words lose their particles.
+- `indexed`: into words, by ICU's dictionaries; into characters in scripts without a dictionary. Korean words lose their
+  particles.
 """
 
 import re
@@ -55,7 +56,7 @@ _ACRONYM = re.compile(r"(?<![\w.])(?:[^\W\d_]{1,2}\.){2,}[^\W\d_]?(?!\w)")  # U.
 
 _WORD = rf"[\w{MARKS}]"
 _MONEY = "$€£¥₹₩₽₺₫¢"
-_NAMED = "|".join(rf"(?<=(?<![\w</])\w{{{size}}})" for size in range(1, 9))  # behind a name: p>0.05, and not <b>5
+_NAMED = "|".join(rf"(?<=(?<![\w</])\w{{{size}}})" for size in range(1, 9))  # after a name: p>0.05, and not <b>5
 _TOKEN = re.compile(
     rf"""(?:(?<![\w/"'])|{_NAMED}|(?=[<≤≥±≠]))(?P<compare>[<>≤≥±≠])(?P<equal>=?)(?=\s?[-–{_MONEY}]?\.?\d)
     |(?P<sign>[%‰≠]|(?<!\S)[+<>](?!\S)|(?<=\d)(?:\+(?=\d)|′+)|√(?=\d)|°(?:[cfk](?!{_WORD}))?)
@@ -110,7 +111,7 @@ def indexed(text: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _stop_words() -> frozenset[str]:
-    parts = {"s", "t"}  # what an apostrophe leaves of "Velmor's" and "don't"
+    parts = {"s", "t"}  # the parts after the apostrophe of "Velmor's" and "don't"
     return frozenset(bm25s_package.load().stopwords.STOPWORDS_EN) | parts
 
 
@@ -123,7 +124,7 @@ def count(text: str) -> int:
 
 
 def folded(text: str) -> str:
-    """Returns a text with one form of case, Unicode, digits and marks, as the module describes."""
+    """Returns a text in which case, Unicode form, vowel points and digits have one form (see the module)."""
     if not text.isascii():
         text = _POWER.sub("^", _FRACTION.sub(" ", _GROUPED.sub("", _IGNORED.sub("", text))))
         text = _OPTIONAL.sub("", unicodedata.normalize("NFKC", text))
