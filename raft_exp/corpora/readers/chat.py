@@ -1,7 +1,7 @@
 """Reads chats from a file, in the form that `export.dataset=chat` writes.
 
-The file is JSON lines, an array or parquet (gzipped or not) of {messages: [{role, content}], id, split}. `id` and
-`split` (train or validation) are optional.
+The file is JSON lines, an array (both may be gzipped) or parquet of {messages: [{role, content}], id, split}. `id` (by
+default the place, such as "line-3") and `split` (train or validation; by default train) are optional.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ ROLES = ("system", "user", "assistant")
 
 @dataclass(frozen=True)
 class ChatRow:
-    """A chat: an optional system message, then user and assistant in turn. The last message is the assistant's."""
+    """A chat: an optional system message, then user and assistant messages in turn. The last one is an assistant's."""
 
     id: str
     where: str  # file and place in it, for errors
@@ -26,7 +26,7 @@ class ChatRow:
 
 
 def read(path: Path) -> Iterator[ChatRow]:
-    """Yields the chats in file order. Raises DataError with file, line, field and remedy."""
+    """Yields the chats in file order. Raises DataError with file, place, field and remedy."""
     for place, row in json_records.placed(path):
         fields = Fields(f"{path}, {place}", row)
         split = fields.chosen("split", ("train", "validation")) or "train"

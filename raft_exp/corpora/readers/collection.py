@@ -1,7 +1,8 @@
 """Reads a collection of passages to search, of any size.
 
-The file is tab-separated with the columns id, text, title, as DPR's Wikipedia (psgs_w100.tsv), or JSON lines of the
-same fields (`passage_rows.py`); gzipped or not.
+The file is a tab-separated table, possibly gzipped, or a file of JSON or parquet that `passage_rows.py` reads. A header
+line with id and text names the columns of a table. Without it, they are id, text, title, as in DPR's Wikipedia
+(psgs_w100.tsv).
 """
 
 import csv
@@ -25,29 +26,30 @@ _COLUMNS = ["id", "text", "title"]  # of a file without a header line
 
 
 def read(path: Path, split: Split = split_sentences) -> Iterator[Passage]:
-    """Yields the passages in file order; passages with the same title form a document.
+    """Yields the passages in file order.
 
+    A passage without `document_id` belongs to the document of its title; without a title it is a document of its own.
     `split`: a function that splits a text into sentences. Raises DataError with file, line and remedy.
     """
     yield from _named(_tabbed(path, split) if _is_tabbed(path) else passage_rows.read(path, split))
 
 
 def is_cut(path: Path) -> bool:
-    """Whether each shard reads a part of the file: of a table or JSON lines, not gzipped."""
+    """Whether each shard reads only a byte range of the file: True for a table or JSON lines, if not gzipped."""
     return not json_records.is_gzipped(path) and (_is_tabbed(path) or json_records.layout(path) == "lines")
 
 
 def read_shard(path: Path, shard: Shard) -> Iterator[Passage]:
     """Yields the passages of a shard.
 
-    If the file `is_cut`, the passages of all shards, in order, are those of `read`. If not, a shard has those of every
-    Nth block of BLOCK passages. Raises the DataError of `read`.
+    If `is_cut` is True, each shard has a run of consecutive passages. Otherwise, shard i of N has the blocks i, i + N,
+    i + 2N, ... of BLOCK passages each. Raises the same DataError as `read`.
     """
     try:
         yield from _named(_shard(path, shard))
     except (DataError, csv.Error, ValueError, EOFError, OSError):
         for _ in read(path, lambda text: [text]):
-            pass  # `read` meets the same error and knows its line
+            pass  # `read` raises the same error with its line in the whole file
         raise
 
 
@@ -83,7 +85,7 @@ def _tabbed(
     span: Span | None = None,
     columns: Sequence[str] = (),
 ) -> Iterator[Passage]:
-    """Yields the passages. `columns`: those of the file, for a span that does not begin with its first row."""
+    """Yields the passages. `columns`: the column names, needed for a `span` without the first row of the file."""
     with open_bytes(path) if span is None else open_span(path, span) as file:
         lines = csv.reader(_text(file), delimiter="\t")
         number = 0
@@ -106,7 +108,7 @@ def _text(file: BinaryIO) -> io.TextIOWrapper:
 
 
 def _columns(row: list[str]) -> list[str]:
-    """Returns the names of the columns of a table with this first row."""
+    """Returns the column names of a table from its first row: the row if it is a header, else those of _COLUMNS."""
     return row if {"id", "text"} <= set(row) else _COLUMNS[: len(row)]
 
 

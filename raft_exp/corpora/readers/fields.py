@@ -40,19 +40,25 @@ class Fields:
         raise self.error(name, f"is {value!r:.60}", f"give {wanted}")
 
     def text(self, name: str) -> str | None:
-        """Returns a text; an integer (an id) becomes text. Returns None if the field is missing."""
+        """Returns a text; an integer (an id) becomes text. Returns None if the field is missing.
+
+        Raises DataError for a value of another type.
+        """
         value = self.get(name, str, int)
         return None if value is None else str(value)
 
     def needed(self, name: str) -> str:
-        """Returns a text. Raises DataError if the field is missing or the text is empty."""
+        """Returns the value of `text`. Raises DataError if it is missing, empty or white space."""
         value = self.text(name)
         if value is None or not value.strip():
             raise self.error(name, "is missing or empty", f"give it or remove the record{self.other_name(name)}")
         return value
 
     def other_name(self, name: str) -> str:
-        """Returns the end of a message about a missing field: the column names, and the setting that selects one."""
+        """Returns the end of a message about a missing field: the setting that names its column, and all column names.
+
+        Returns "" if the record has the field or the column names are unknown.
+        """
         if not self._columns or name in self._row:
             return ""
         there = ", ".join(map(repr, self._columns))
@@ -63,7 +69,10 @@ class Fields:
         return name in self._columns
 
     def texts(self, name: str) -> list[str]:
-        """Returns a list of texts; [] if the field is missing. A single text becomes a list of one."""
+        """Returns a list of texts; [] if the field is missing. A single text becomes a list of one.
+
+        Raises DataError for any other value.
+        """
         value = self.get(name, list, str)
         values = [value] if isinstance(value, str) else value or []
         if not all(isinstance(item, str) for item in values):
@@ -89,7 +98,7 @@ class Fields:
         return value
 
     def flag(self, name: str) -> bool:
-        """Returns a boolean; False if the field is missing."""
+        """Returns a boolean; False if the field is missing. Raises DataError for any other value."""
         value = self._row.get(name)
         if value is not None and not isinstance(value, bool):
             raise self.error(name, f"is {value!r:.60}", "give true or false")

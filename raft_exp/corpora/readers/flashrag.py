@@ -1,4 +1,4 @@
-"""The layout in which FlashRAG (Jin et al. 2024, arXiv 2405.13576) publishes all data sets.
+"""The layout in which FlashRAG (Jin et al. 2024, arXiv 2405.13576) publishes its data sets.
 
 - A question is {id, question, golden_answers, metadata}. In the files that FlashRAG writes, a question also has
   retrieval_result: the retrieved passages, best first (in the row, or in its object `output`).
@@ -20,10 +20,10 @@ def is_question(row: Mapping[str, object]) -> bool:
 
 
 def named(row: Row) -> Row:
-    """Returns a question with the names `answers`, `answer` (the first one) and `ctxs` ({id, title, text}).
+    """Returns a question with the further fields `answers`, `answer` (the first one) and `ctxs` ({id, title, text}).
 
-    The fields of `metadata` become fields of the row. In HotpotQA's context, `content` becomes `sentences`. A row of
-    another layout is returned unchanged.
+    `ctxs` is set only if the row has retrieved passages. The fields of `metadata` become fields of the row. In
+    HotpotQA's context, `content` also becomes `sentences`. A row of another layout is returned unchanged.
     """
     if not is_question(row):
         return row
@@ -43,13 +43,16 @@ def named(row: Row) -> Row:
 
 
 def retrieval_result(row: Mapping[str, object]) -> object:
-    """Returns the retrieved passages of a row, unchanged; None if it has none."""
+    """Returns the retrieved passages of a row, unchanged; None if the row has none."""
     output = row.get("output")
     return row.get(RETRIEVED, output.get(RETRIEVED) if isinstance(output, dict) else None)
 
 
 def flat(row: Row) -> Row:
-    """Returns a question with retrieval_result in the row itself, and without FlashRAG's object `output`."""
+    """Returns a question with retrieval_result in the row itself, and without FlashRAG's object `output`.
+
+    A row of another layout, or without this object, is returned unchanged.
+    """
     if not is_question(row) or not isinstance(row.get("output"), dict):
         return row
     flat_row = {name: value for name, value in row.items() if name != "output"}
@@ -58,7 +61,7 @@ def flat(row: Row) -> Row:
 
 
 def title_and_text(contents: str) -> tuple[str, str]:
-    """Splits `contents` into title and text. Contents of one line have no title."""
+    """Returns (title, text) of `contents`; the title is without quotation marks, and "" for contents of one line."""
     first, newline, rest = contents.partition("\n")
     if not newline or not rest.strip():
         return "", contents.strip()

@@ -12,7 +12,7 @@ _SHARDS = re.compile(r"-of-(\d+)\.")
 def fetch(repo: str, revision: str, pattern: str) -> list[Path]:
     """Returns the repository's files that match `pattern`, sorted.
 
-    Raises DataError if the files are neither cached nor reachable.
+    Raises DataError if the files are neither cached nor reachable, or if no file matches.
     """
     if cached := _cached(repo, revision, pattern):
         return cached
@@ -42,7 +42,7 @@ def _cached(repo: str, revision: str, pattern: str) -> list[Path]:
     except LocalEntryNotFoundError:
         return []
     files = _matching(folder, pattern)
-    # An interrupted download leaves some files of `...-00000-of-00003.parquet`: not a whole data set.
+    # After an interrupted download, some of the files `...-00000-of-00003.parquet` may be missing.
     shards = max((int(count[1]) for file in files if (count := _SHARDS.search(file.name))), default=0)
     return files if len(files) >= shards or "*" not in pattern else []
 

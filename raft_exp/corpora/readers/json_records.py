@@ -1,7 +1,7 @@
 """Streams the records of JSON and parquet datasets of any size: an object of records, an array, JSON lines, parquet.
 
-Files may be gzipped. Layout and compression are detected from the content, not from the file name. Every error is a
-DataError that names the place in the file.
+JSON may be gzipped. Layout and compression are detected from the content, not from the file name. A broken file raises
+DataError with the file and, for JSON, the place in it.
 """
 
 import gzip
@@ -26,7 +26,7 @@ _BROKEN = (ijson.JSONError, EOFError, gzip.BadGzipFile, zlib.error, ValueError)
 
 
 def layout(path: Path) -> Layout:
-    """Returns the layout of a file.
+    """Returns the layout of a file. Raises DataError for an empty file and for another format.
 
     - `object`: {id: record, ...}.
     - `array`: [record, ...].
@@ -40,7 +40,7 @@ def layout(path: Path) -> Layout:
             return "array"
         if start.startswith(b"{"):
             return "object" if _holds_records(file) else "lines"
-    raise DataError(f"{path}: neither JSON nor parquet (it begins with {start[:20]!r}); give the published data file")
+    raise DataError(f"{path}: neither JSON nor parquet (it begins with {start[:20]!r}); give a file of these formats")
 
 
 def is_gzipped(path: Path) -> bool:
@@ -58,10 +58,10 @@ def rows(path: Path) -> Iterator[Row]:
 
 
 def placed(path: Path, batch: int = 1000, span: Span | None = None) -> Iterator[tuple[str, Row]]:
-    """Yields each record of a file with its place: "line 3" or "record 3". The file is one that `rows` reads.
+    """Yields (place, record) for each record of a file that `rows` can read. The place is "line 3" or "record 3".
 
-    `batch`: how many parquet rows are held in memory at a time. `span`: only these lines of a plain file of JSON lines;
-    the places count from the start of the span.
+    `batch`: how many parquet rows are held in memory at a time. `span`: only these lines of JSON lines that are not
+    gzipped; line numbers count from the start of the span.
     """
     if span is not None:
         return _lines(path, span)
@@ -86,12 +86,12 @@ def has_list(path: Path, name: str) -> bool:
                 if depth <= 0 or (depth == 1 and event == "start_array"):
                     return False  # the first value has ended, or is a list itself
         except _BROKEN:
-            pass  # the reader meets the same fault and reports its place
+            pass  # the function that reads the records raises an error for it, with the place
     return False
 
 
 def listed(path: Path, name: str) -> Iterator[tuple[str, Row]]:
-    """Yields the records of the list under the key `name` of one object, with their places."""
+    """Yields (place, record) for the records of the list under the key `name` of one object."""
     return _array(path, f"{name}.item")
 
 
@@ -148,7 +148,8 @@ def _parquet(path: Path, batch_size: int) -> Iterator[tuple[str, Row]]:
                     yield f"record {number}", row
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(
-            f"{path}: this parquet file cannot be read ({_first_line(error)}); fetch the file again"
+            f"{path}: this parquet file cannot be read ({_first_line(error)}); fetch the file again, or unpack it if "
+            "it is gzipped"
         ) from error
 
 
@@ -156,7 +157,7 @@ def _parquet(path: Path, batch_size: int) -> Iterator[tuple[str, Row]]:
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """Opens a file for reading. A gzipped file is decompressed; a byte order mark is skipped.
 
-    Raises DataError if the file is unreadable.
+    Raises DataError if the file cannot be opened or its gzip header is broken.
     """
     try:
         raw = path.open("rb")
@@ -174,14 +175,14 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
 
 
 def _start(file: BinaryIO, path: Path) -> bytes:
-    """Skips white space and returns the next bytes without consuming them."""
+    """Skips white space and returns the next bytes without consuming them. Raises DataError if there are none."""
     peek = cast(io.BufferedReader, file).peek
     while ahead := peek(1):
         rest = ahead.lstrip()
         file.read(len(ahead) - len(rest))
         if rest:
             return rest
-    raise DataError(f"{path}: empty; fetch the file again")
+    raise DataError(f"{path}: empty; write records into the file, or fetch it again")
 
 
 def _holds_records(file: BinaryIO) -> bool:
@@ -197,21 +198,21 @@ def _holds_records(file: BinaryIO) -> bool:
                 return True
             depth += {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}.get(event, 0)
     except _BROKEN:
-        pass  # the reader meets the same fault and reports its place
+        pass  # the function that reads the records raises an error for it, with the place
     return objects > 0
 
 
 def _record(path: Path, where: str, value: object) -> Row:
     if not isinstance(value, dict):
         raise DataError(
-            f"{path}, {where}: got a value of type {type(value).__name__}, but a record must be a JSON object; give "
-            "the published data file"
+            f"{path}, {where}: got a value of type {type(value).__name__}, but a record must be a JSON object; "
+            "correct the file"
         )
     return value
 
 
 def _cut(path: Path, where: str, error: BaseException) -> DataError:
-    return DataError(f"{path}: broken or cut off {where}: {_first_line(error)}; fetch the file again")
+    return DataError(f"{path}: broken or cut off {where}: {_first_line(error)}; correct the file or fetch it again")
 
 
 def _first_line(error: BaseException) -> str:

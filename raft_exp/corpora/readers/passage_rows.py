@@ -1,8 +1,8 @@
 """Reads passages from a file, in the form that `export.passages=true` writes.
 
-The file is JSON lines, an array or parquet (gzipped or not) of {id, text, document_id, title, place, sentences,
+The file is JSON lines, an array (both may be gzipped) or parquet of {id, text, document_id, title, place, sentences,
 source}. Only `id` and `text` are required. FlashRAG's `contents` may replace `text`: the title, a line break, the
-text. Then passages with the same title form a document.
+text. Then passages with the same title form a document, unless `document_id` is set.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,10 +21,10 @@ Holds = Callable[[int], bool]
 def read(
     path: Path, split: Split = split_sentences, holds: Holds = lambda number: True, span: Span | None = None
 ) -> Iterator[Passage]:
-    """Yields the passages in file order. Raises DataError with file, line, field and remedy.
+    """Yields the passages in file order. Raises DataError with file, place, field and remedy.
 
-    `split`: a function that splits a text into sentences. `holds`: whether to yield the passage with a number, from 0.
-    `span`: see `json_records.placed`.
+    `split`: a function that splits a text into sentences. `holds`: a function of the number of a passage (from 0) that
+    returns whether the passage is yielded. `span`: see `json_records.placed`.
     """
     for number, (place, row) in enumerate(json_records.placed(path, span=span)):
         if holds(number):
@@ -43,7 +43,9 @@ def _passage(fields: Fields, file: str, split: Split) -> Passage:
         text = fields.needed("text")
     sentences = fields.texts("sentences") or split(text)
     if "".join(sentences) != text:
-        raise fields.error("sentences", "does not join to the text", "correct it, or leave it out")
+        raise fields.error(
+            "sentences", "does not equal the text when joined", "correct the sentences, or leave them out"
+        )
     return Passage(
         id=name,
         document_id=fields.text("document_id") or document,

@@ -1,9 +1,9 @@
 """Reads a user's file of questions: JSON lines, a JSON array, parquet, CSV, TSV or XLSX.
 
-The column of a field has the name of the field in `records.Question`, a name of `ALIASES`, or the name that
-`corpus.columns` gives. `retrieved` has passages that a retriever found for the question, as in FlashRAG's layout. In
-tables the first row has the column names. A cell with a JSON list has several answers or passages; any other cell is
-one text.
+The fields are the keys of `ALIASES`. A field is read from the column with its name or an alias, or from the column that
+`corpus.columns` names. Case, spaces and punctuation in column names make no difference. `retrieved` has passages that a
+retriever found for the question, as in FlashRAG's layout. In tables the first row has the column names. A cell with a
+JSON list has several answers or passages; any other cell is one text.
 """
 
 import csv
@@ -48,9 +48,9 @@ _DELIMITERS = ",;\t|"
 
 
 class QuestionRows:
-    """The rows of a file, with the field names of `records.Question`.
+    """The rows of a file, with the field names of `ALIASES`.
 
-    `columns`: field -> its name in the file.
+    `columns`: field -> its column name in the file. Raises DataError for a key that is not a field.
     """
 
     def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
@@ -65,7 +65,7 @@ class QuestionRows:
                 )
 
     def placed(self) -> Iterator[tuple[str, json_records.Row]]:
-        """Yields the rows with their places: "line 3", "record 3" or "row 3"."""
+        """Yields (place, row), with a place such as "line 3" or "row 3". Raises DataError for an unreadable file."""
         self._taken.clear()
         for place, given in self._read():
             row = flashrag.flat(given)
@@ -73,7 +73,7 @@ class QuestionRows:
             yield place, self._named(row)
 
     def taken(self) -> str:
-        """Returns one line for the user about columns with other names than their fields, and about a guessed encoding.
+        """Returns one line for the user: columns with other names than their fields, and warnings of the decoder.
 
         Returns "" if there is nothing to report.
         """
@@ -134,9 +134,9 @@ class QuestionRows:
 
 
 def _answers(value: object) -> object:
-    """Returns the answers as texts, without empty ones.
+    """Returns the answers, a text or a list, without empty texts; [] for one empty text.
 
-    A number stays as written in the file. From SQuAD's {text, answer_start}, only the texts are used.
+    Numbers become texts. From SQuAD's {text, answer_start}, only the texts are used. Other values are not changed.
     """
     if isinstance(value, dict) and "text" in value:
         value = value["text"]
@@ -153,12 +153,15 @@ def _is_number(value: object) -> bool:
 
 
 def _form(name: str) -> str:
-    """Returns a column's name without case, spaces and punctuation: `Document ID` becomes `document_id`."""
+    """Returns a column's name without case, spaces and punctuation: `Document ID` becomes `documentid`."""
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def _forms(field: str, columns: Mapping[str, str]) -> list[str]:
-    """Returns the column names that a field may have, normalised, its own name first."""
+    """Returns the column names that a field may have, in the form of `_form`.
+
+    This is the name that `columns` gives, else the field's own name and its aliases.
+    """
     return [_form(name) for name in ([columns[field]] if field in columns else [field, *ALIASES[field]])]
 
 
@@ -170,7 +173,7 @@ def _field(name: str, columns: Mapping[str, str]) -> str | None:
 def _records(
     rows: Sequence[Sequence[object]], path: Path, columns: Mapping[str, str]
 ) -> Iterator[tuple[str, json_records.Row]]:
-    """Yields the rows below the column names. An empty cell is missing.
+    """Yields (place, row) for the rows below the column names. Empty cells are left out of a row.
 
     Raises DataError if no column has questions.
     """
@@ -203,7 +206,7 @@ def _listed(cell: str) -> object:
 
 
 def _cell(value: object) -> str:
-    """Returns a cell as text as it appears in the sheet: an integer without ".0", a date as 2024-07-26."""
+    """Returns a cell as text: an integer without ".0", a boolean as "yes" or "no", a date as 2024-07-26."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, bool):
@@ -212,7 +215,7 @@ def _cell(value: object) -> str:
 
 
 def _of_sheet(path: Path) -> list[list[object]]:
-    """Returns the rows of the first sheet that is not empty."""
+    """Returns the rows of the first sheet that is not empty. Raises DataError if the file cannot be read."""
     import python_calamine
 
     try:

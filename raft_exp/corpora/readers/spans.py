@@ -1,4 +1,4 @@
-"""Byte ranges of a file, so that several processes read its lines or the rows of its table, each row once."""
+"""Byte ranges of a file, by which several processes read the lines or table rows of the file, each row once."""
 
 import csv
 import io
@@ -24,15 +24,15 @@ class Span:
 
 
 def span_of_lines(path: Path, shard: Shard) -> Span:
-    """Returns a shard's share of the lines of a file. The spans of all shards, in order, are the whole file."""
+    """Returns the bytes of a shard's lines. The spans of all shards, in order, are the whole file."""
     cuts = _cuts(path, shard)
     return Span(_line_start(path, cuts.start), _line_start(path, cuts.stop))
 
 
 def span_of_rows(path: Path, shard: Shard, columns: int) -> Span:
-    """Returns a shard's share of the rows of a tab-separated file, whose quoted fields may have line breaks.
+    """Returns the bytes of a shard's rows of a tab-separated file. Quoted fields may have line breaks.
 
-    `columns`: the number of columns that each row must have.
+    The spans of all shards, in order, are the whole file. `columns`: the number of columns that each row must have.
     """
     cuts = _cuts(path, shard)
     return Span(_row_start(path, cuts.start, columns), _row_start(path, cuts.stop, columns))
@@ -78,12 +78,13 @@ def _line_start(path: Path, place: int) -> int:
 
 
 def _row_start(path: Path, place: int, columns: int) -> int:
-    """Returns a byte at or after `place` with which a row surely begins; the size of the file if there is none.
+    """Returns the offset at or after `place` of a byte that begins a row; the size of the file if there is none.
 
-    A line may begin within a quoted field. So two readers read on from the next line: one as if a row began there, the
-    other as if a quoted field went on. After a line with which rows of both end, a row begins in either case. A reader
-    that meets an error (a row with a wrong number of columns, a quoted field that is too long) began wrongly, or the
-    file has this error: then the other reader decides, and the error is before the byte that is returned.
+    A line may begin within a quoted field. Therefore two readers start at the next line: one reads it as the start of a
+    row, the other as the rest of a quoted field. After the first line at which both readers end a row, a row begins in
+    either case. If a reader finds an error (a row with a wrong number of columns, a quoted field that is too long), its
+    assumption was wrong, or the file has this error. Then the other reader decides, and the error is before the offset
+    that is returned.
     """
     start, size = _line_start(path, place), path.stat().st_size
     if start in (0, size):
@@ -105,7 +106,7 @@ def _lines(path: Path, span: Span) -> Iterator[Iterator[str]]:
 def _row_ends(lines: Iterator[str], columns: int, partial: bool = False) -> Iterator[int]:
     """Yields the number of the last line of each row. After an error, yields the number of each line from there on.
 
-    `partial`: whether the first row lacks its beginning, and so may lack columns.
+    `partial`: whether the beginning of the first row is missing, so that it may have fewer columns.
     """
     rows = csv.reader(lines, delimiter="\t")
     try:

@@ -1,4 +1,4 @@
-"""Published files outside the Hugging Face hub, downloaded once into a folder beside its cache."""
+"""Published files outside the Hugging Face hub, downloaded once into the folder `raft_exp` of HF_HOME."""
 
 import os
 import shutil
@@ -14,7 +14,10 @@ _TIMEOUT = 30.0  # seconds without a byte
 
 
 def fetch(url: str) -> Path:
-    """Returns the path of the cached file. Raises DataError if the file is neither cached nor reachable."""
+    """Returns the path of the cached file, which is downloaded first if it is missing.
+
+    Raises DataError if the file is neither cached nor reachable.
+    """
     from huggingface_hub import constants
 
     parts = urlsplit(url)

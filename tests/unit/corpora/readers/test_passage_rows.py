@@ -43,7 +43,7 @@ def test_gzipped_files_and_arrays_are_read_too(tmp_path):
         ({"text": "x"}, "field 'id' is missing or empty"),
         ({"id": "a", "text": "  "}, "field 'text' is missing or empty"),
         ({"id": "a", "text": ["x"]}, r"field 'text' is ['x']; give a text or a whole number"),
-        ({"id": "a", "text": "x", "sentences": ["y"]}, "field 'sentences' does not join to the text"),
+        ({"id": "a", "text": "x", "sentences": ["y"]}, "field 'sentences' does not equal the text when joined"),
         ({"id": "a", "text": "x", "sentences": [1]}, "field 'sentences' is [1]; give a list of texts"),
         ("{broken", "broken, cut off or not one JSON record"),
         ("[1]", "not one JSON record|got a value of type list"),
