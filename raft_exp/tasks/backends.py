@@ -51,7 +51,10 @@ class ApiBackend:
         self.sent = 0
 
     def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
-        """Sends the chats to the server (`Backend.replies`). Raises ConfigError where the API key is missing."""
+        """Sends the chats to the server (`Backend.replies`).
+
+        Raises ConfigError where the API key is missing or invalid, or the environment sets an unusable proxy.
+        """
         client = ChatClient(replace(self._config, max_requests=left), self._config.group)
         arrived: queue.SimpleQueue[tuple[str, ServerReply] | None] = queue.SimpleQueue()
         sending = _Sending(client.replies(chats, self._body, refuse, keep), arrived)
@@ -104,7 +107,7 @@ class _Sending(threading.Thread):
             self._arrived.put(reply)
 
     def end(self) -> None:
-        """Stops the thread. Replies to open requests are lost."""
+        """Cancels the open requests, whose replies are lost, and waits up to 10 seconds for the end of the thread."""
         if self.is_alive() and self._task:
             with contextlib.suppress(RuntimeError):  # the thread may have ended since the check
                 self._loop.call_soon_threadsafe(self._task.cancel)
@@ -141,7 +144,10 @@ class EngineBackend:
         self.sent = 0
 
     def replies(self, chats: Iterator[ChatPrompt], refuse: Refuse, keep: Keep, left: int | None) -> ReplyStream:
-        """Generates the replies with the model (`Backend.replies`). Refuses prompts that are too long for the model."""
+        """Generates the replies with the model (`Backend.replies`), and reads `window` chats at a time.
+
+        Refuses prompts that are too long for the model. Raises ModelError where the model cannot be loaded.
+        """
         from raft_exp.engines import Request, Sampling
         from raft_exp.models.loading import tokenizer_of
         from raft_exp.models.tokens import encode_prompt

@@ -62,11 +62,11 @@ class ReplyCounts:
 
 
 class PaidReplies(ReplyCounts):
-    """Counts as `ReplyCounts`, and stores the requests, so that jobs with equal requests can count their reply once."""
+    """Counts as `ReplyCounts`, and stores the counts of each request, so that a sum over jobs counts a request once."""
 
     def __init__(self) -> None:
         super().__init__()
-        # Request -> prompt tokens, new tokens and cost of its reply.
+        # Key of a request -> prompt tokens, new tokens and cost of its reply.
         self.paid: dict[str, tuple[int, int, float | None]] = {}
 
     def add(self, history: ReplyHistory[Result], split: str) -> None:

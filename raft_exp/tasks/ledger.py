@@ -1,7 +1,8 @@
 """The ledger of a model: a file with one line for each reply, so that no request is paid twice.
 
-    store/ledger/<model>.jsonl     {"key": ..., "task": ..., "attempt": 0, "model": ..., "answer": ..., "finish": ...,
-                                    "prompt_tokens": ..., "new_tokens": ..., "seconds": ..., "cost": ...}
+    store/ledger/<model>.jsonl     {"key": ..., "task": ..., "version": 1, "attempt": 0, "model": ..., "served_by": ...,
+                                    "answer": ..., "finish": ..., "prompt_tokens": ..., "new_tokens": ...,
+                                    "seconds": ..., "cost": ...}
     store/ledger/<model>.claims    empty; one byte of it is locked for each request in flight
 
 All studies share the ledger. A reply is appended under a lock as soon as it arrives. The runner flushes the file to the
@@ -202,7 +203,7 @@ class Ledger:
             log.warning("%s: ignores %d lines that are not replies in the ledger's format", self.path, broken)
 
     def _note(self, line: bytes) -> bool:
-        """Adds a line to the index. Returns False if it is not a reply. Of several replies, the first one counts."""
+        """Adds a line to the index, unless the index has its key. Returns False if it is neither a reply nor blank."""
         if not (line.startswith(_BEGIN) and line.endswith(b"}")):
             return not line.strip()
         try:
@@ -227,7 +228,10 @@ _opened: dict[Path, Ledger] = {}
 
 
 def opened(folder: str | Path, model: str) -> Ledger:
-    """Returns the ledger of a model in a folder, with all lines read. A process has one object for each ledger file."""
+    """Returns the ledger of a model in a folder, with all lines read. A process has one object for each ledger file.
+
+    Raises StoreError where the file cannot be opened.
+    """
     place = Path(folder).absolute() / model
     if place not in _opened or not _opened[place].path.exists():
         _opened[place] = Ledger(Path(folder).absolute(), model)

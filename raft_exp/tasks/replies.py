@@ -36,9 +36,10 @@ def ask_until_valid(
 ) -> ReplyHistory[Result] | None:
     """Requests replies until one is valid, at most `retries` + 1 times. Returns their history.
 
-    The result in the history is None if no reply is valid. `ask(messages, attempt)` returns a reply, or None if the
-    reply has not arrived yet; then this function returns None too. `messages` builds the prompt from the messages about
-    rejected replies. `validate` returns the result of a reply, or why the reply is rejected.
+    After a refused request or a withheld reply, no further reply is requested. The result in the history is None if no
+    reply is valid. `ask(messages, attempt)` returns a reply, or None if the reply has not arrived yet; then this
+    function returns None too. `messages` builds the prompt from the messages about rejected replies. `validate` returns
+    the result of a reply, or why the reply is rejected.
     """
     rejected: list[Rejected] = []
     entries: list[LedgerEntry] = []

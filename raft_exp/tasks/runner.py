@@ -32,7 +32,7 @@ from raft_exp.tasks.ledger import Ledger, LedgerEntry
 from raft_exp.tasks.model import LocalModel, TaskModel
 from raft_exp.tasks.task import Task
 
-# Takes the messages of a request and the number of the attempt. Returns the reply; None while there is none.
+# Takes the messages of a request and the number of the attempt, from 0. Returns the reply; None if it has not arrived.
 Ask = Callable[[Messages, int], LedgerEntry | None]
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -87,8 +87,8 @@ class TaskRunner(Generic[Item, Outcome]):
     """Runs one job with one model.
 
     `identity`: fields that identify the model in the ledger (`model.identity`). `room`: folder for temporary
-    files. `engine`: the engine of a model in this process, if several jobs share it. `prints`: whether the expected
-    requests are printed, or only logged, because the caller prints the total of several jobs.
+    files. `engine`: the engine of a model in this process, if several jobs share it. `prints`: whether the estimate of
+    requests, tokens and cost is printed; False: it is only logged.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class TaskRunner(Generic[Item, Outcome]):
         self._keys: set[str] = set()  # keys of the requests in flight
         self._again: deque[_PendingRequest[Item]] = deque()  # further attempts after unusable replies
         self._elsewhere: list[str] = []  # keys that another run has claimed
-        self._ends = ""  # why this pass sends no more requests: budget | interrupt
+        self._ends = ""  # why this pass sends no more requests: budget | interrupt; "": it still sends them
         self._open = 0  # items of this pass without an outcome
         self._interrupts = 0
         self._announced = False
@@ -132,8 +132,8 @@ class TaskRunner(Generic[Item, Outcome]):
     def settle(self) -> None:
         """Runs passes until every item has an outcome.
 
-        Raises BudgetError where a limit of the budget is reached, and ServerError where requests get no usable reply.
-        The replies so far are in the ledger.
+        Raises BudgetError where a limit of the budget is reached, ServerError where requests get no usable reply, and
+        KeyboardInterrupt after Ctrl-C. The replies so far are in the ledger.
         """
         while self._pass():
             for _ in self._ledger.wait(self._elsewhere):
@@ -271,7 +271,7 @@ class TaskRunner(Generic[Item, Outcome]):
         self._settled(self._done(name))
 
     def _announce(self) -> None:
-        """Prints or logs the estimated requests, tokens and cost, from a sample of items. Called before the first."""
+        """Prints or logs the requests, tokens and cost, estimated from a sample of items. Called before any request."""
         self._announced = True
         step = max(1, len(self._job) // _SAMPLE)
         sample = [self._look(item) for item in islice(self._job.items(), 0, None, step)]

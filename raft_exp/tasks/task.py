@@ -21,15 +21,18 @@ Clean = Callable[[str], str]
 
 @config_dataclass
 class Task:
-    """The prompt of a task and its sampling settings. Every field is part of the keys of requests in the ledger."""
+    """The prompt of a task and its sampling settings.
+
+    A change of a field gives the task's requests new keys in the ledger; of a template, only if the prompt changes.
+    """
 
     name: str
     version: Positive  # a higher number requests all replies again
     system: str  # template of the system message; "" for none
     prompt: str  # template of the user message
     again: str  # template added to the prompt after an unusable reply; {{ reason }} says why it is unusable
-    temperature: Annotated[float, Field(ge=0, le=2)] | None  # null: the server's default
-    top_p: Share | None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None  # null: the server's default; 0 for a local model
+    top_p: Share | None  # null: the server's default; 1 for a local model
     max_new_tokens: Positive
     extra_body: dict[str, Any]  # further fields of a request to a server: response_format, structured_outputs, ...
 
@@ -47,7 +50,7 @@ class Task:
 
     @property
     def retries(self) -> int:
-        """The number of further attempts after an unusable reply."""
+        """The number of further attempts after an unusable reply: 0, unless a subclass has a setting for it."""
         return 0
 
 
@@ -64,8 +67,9 @@ class Prompts:
     def messages(self, passages: Sequence[Passage], reasons: Sequence[str], **values: object) -> Messages:
         """Returns the messages of a prompt. Raises ConfigError for a template that cannot be rendered.
 
-        `reasons`: reasons why earlier replies were rejected; the prompt shows the last one. `values`: further variables
-        of the template.
+        `passages`: the passages of the prompt, for the variables `context` (their text) and `passages` (title, place
+        and text of each). `reasons`: reasons why earlier replies were rejected; the prompt shows the last one.
+        `values`: further variables of the template.
         """
         shown = {name: self._safe(value) for name, value in values.items()}
         shown["context"] = "\n\n".join(map(self._shown, passages))
