@@ -33,8 +33,8 @@ class TargetWriting:
     """The `TaskJob` of stage `targets`: its items are questions, its results are targets."""
 
     teacher: ModelTeacher
-    questions: Path
-    passages: Path
+    questions: Path  # result folder of the stage `questions`
+    passages: Path  # result folder of the stage `ingest`
     out: Path
     clean: Clean
     evaluated: EvaluatedQuestions | None = None  # None: the training and validation questions
@@ -60,7 +60,7 @@ class TargetWriting:
         return item.id
 
     def resolve(self, item: Question, ask: Ask) -> ReplyHistory[Target] | None:
-        """Returns the target that the teacher's replies give for a question; None while a reply is missing."""
+        """Returns the replies to a question, with the target as their result; None while a reply is missing."""
         gold = [self._collection[self._collection.find(name)] for name in item.gold]
         texts = [self._prompts.text(passage) for passage in gold]
         answer = next(iter(item.answers), "")
@@ -73,7 +73,7 @@ class TargetWriting:
         )
 
     def remarks(self) -> Iterator[str]:
-        """Yields a warning about verified answers that leave a reply too little room for its reasoning."""
+        """Yields at most one warning: about verified answers that leave a reply too little room for its reasoning."""
         if self.task.reply == "text" or not self.task.gate.agrees:  # the reply need not repeat the answer
             return
         most = self.task.max_new_tokens

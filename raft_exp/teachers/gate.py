@@ -50,8 +50,8 @@ def validate_reply(
 ) -> Target | Rejected:
     """Returns the target of a reply, or the reason why the reply is rejected.
 
-    A reply that is only text becomes the reasoning, or the answer if the question has no answer. `gold`: texts of the
-    passages in the prompt. `form`: function that normalises texts of this corpus for comparisons.
+    With `task.reply="text"` the whole reply is the reasoning, or the answer if the question has no answer. `gold`:
+    texts of the passages in the prompt. `form`: function that normalises texts of this corpus for comparisons.
     """
     if rejected := unusable(entry):
         return rejected
@@ -173,7 +173,8 @@ def _folded(text: str) -> str:
 def pairs(task: QuestionTask, entry: LedgerEntry) -> tuple[list[tuple[int, str, str]], Counter[str]] | Rejected:
     """Returns the usable questions of a reply, and the counts of unusable ones by reason; or why the reply is rejected.
 
-    A usable question is (number in the reply, question, answer). Of a reply that was cut off, the last line is ignored.
+    A usable question is (number in the reply, question, answer); only the first `task.n` are returned. Of a reply that
+    was cut off, the last line is ignored.
     """
     rejected = unusable(entry)
     if rejected and rejected.reason != "cut_off":
@@ -191,7 +192,10 @@ def pairs(task: QuestionTask, entry: LedgerEntry) -> tuple[list[tuple[int, str, 
 
 
 def none_usable(dropped: Counter[str], explanations: Mapping[str, str]) -> Rejected:
-    """Returns why no question of a reply can be used: the most frequent reason in `dropped`, with its explanation."""
+    """Returns why no question of a reply can be used: the most frequent reason in `dropped`, with its explanation.
+
+    `explanations`: reason -> explanation; without one, the name of the reason is the explanation.
+    """
     if not dropped:
         return Rejected("no_questions", "it held no line 'Question: ...' followed by a line 'Answer: ...'")
     reason = dropped.most_common(1)[0][0]

@@ -30,7 +30,7 @@ class OpenaiTeacher(ServerModel):
     targets: AnswerTask | None  # None in the settings of a stage that writes no targets
     questions: QuestionTask | None
     check: CheckTask | None  # null: the teacher's questions are not checked
-    min_kept: Runtime[Share]  # least share of questions with a target
+    min_kept: Runtime[Share]  # least share of questions with a target, and of written questions that pass the check
 
 
 @config_dataclass

@@ -20,22 +20,25 @@ from raft_exp.core.words import indexed
 
 _WORD = re.compile(r"[^\W_](?:[\w'\u2019-]*[^\W_])?")
 _POSSESSIVE = re.compile(r"['\u2019]s$")
-_LEAST_LETTERS = 3  # of a name
-_MOST_ALIKE = 0.5  # share of the words of the shorter passage that both may have; more means a copy or an overlap
+_LEAST_LETTERS = 3  # least number of characters of a name
+_MOST_ALIKE = 0.5  # largest share of the shorter passage's words that the other may have; more: a copy or an overlap
 
 Pair = tuple[int, int]  # ordinals, ascending
 
 
 @dataclass(frozen=True)
 class Names:
-    """The words of a passage, as hashes. `names`: words that may be names. `ordinary`: words in lower case."""
+    """The words of a passage, as hashes. `names`: words that may be names. `ordinary`: other words in lower case."""
 
     names: frozenset[int]
     ordinary: frozenset[int]
 
 
 def names_of(text: str) -> Names:
-    """Returns the words of a text that may be names, and the words in lower case, which are not names."""
+    """Returns the words of a text that may be names, and the other words in lower case.
+
+    In a script without capitals, all words may be names.
+    """
     words = [_POSSESSIVE.sub("", word) for word in _WORD.findall(text)]
     if any(word.lower() != word.upper() for word in words):
         marked = {word for word in words if word[0].isupper() or (any(map(str.isdigit, word)) and not word.isdigit())}

@@ -20,9 +20,10 @@ Item = tuple[list[Passage], str]  # a passage, or a pair of passages, and their 
 class PassageSample:
     """The passages, or pairs of passages, to write questions for, each with its split.
 
-    The sample has a limited size. All its passages have at least `task.min_passage_words` words. The passages of a pair
-    have the same split. `corpus.split` selects the unit of the splits, e.g. documents (`corpora/split_units.py`).
-    `enough`: whether there are enough documents for a split by document.
+    `corpus.max_items` limits the training split, and `task.held_out_passages` each other split. All passages have at
+    least `task.min_passage_words` words. The passages of a pair have the same split. `corpus.split` selects the unit of
+    the splits, e.g. documents (`corpora/split_units.py`). `enough`: whether there are enough documents for a split by
+    document.
     """
 
     def __init__(self, collection: Passages, corpus: Any, task: QuestionTask, seed: int, enough: bool = True) -> None:

@@ -72,7 +72,7 @@ class QuestionWriting:
         return name_of(item[0])
 
     def resolve(self, item: Item, ask: Ask) -> ReplyHistory[Written] | None:
-        """Returns the questions that the teacher's replies give for an item; None while a reply is missing."""
+        """Returns the replies to an item, with the questions as their result; None while a reply is missing."""
         return ask_until_valid(
             self.task.retries,
             lambda reasons: self._prompts.messages(item[0], reasons, n=self.task.n),
@@ -136,7 +136,7 @@ class AnswerCheck:
         self._prompts, self._collection = Prompts(self.task, self.clean), Passages(self.passages)
         self._total = sum(1 for _ in read_rows(self.out / WRITTEN))
         self.rejected: list[dict[str, object]] = []  # rows of quarantine.jsonl
-        self.kept: set[str] = set()
+        self.kept: set[str] = set()  # ids of questions that pass
 
     def __len__(self) -> int:
         return self._total
@@ -153,7 +153,8 @@ class AnswerCheck:
         """Requests a second answer to the question from the teacher, and compares the two answers.
 
         A question about two passages is also sent with each passage alone. The teacher must then not give the answer.
-        Returns the replies; their result is True if the question is good. Returns None while a reply is missing.
+        Returns the replies, with the result True if the question passes, else None. Returns None while a reply is
+        missing.
         """
         passages = [self._collection[self._collection.find(name)] for name in item["passages"]]
         history = self._asked(item, passages, self._compare, ask)
@@ -204,7 +205,7 @@ class AnswerCheck:
         self.tally, self.rejected, self.kept = ReplyCounts(), [], set()
 
     def keep(self, item: dict[str, Any], outcome: ReplyHistory[bool]) -> None:
-        """Adds a question to `kept` if the answers agree, else to `rejected`."""
+        """Adds the id of a question to `kept` if the question passes the check, else a row to `rejected`."""
         self.tally.add(outcome, item["split"])
         if outcome.result:
             self.kept.add(item["id"])
@@ -232,7 +233,7 @@ def finish(
     """Writes questions.jsonl, quarantine.jsonl and audit.json. Returns the number of questions by split.
 
     `least`: smallest share of questions that must pass the check. `checking`: None without a check. Raises DataError
-    where the training split or the test split has no usable question, or where fewer questions pass the check.
+    where the training split or the test split has no usable question, or where a smaller share passes the check.
     """
     kept, collection, splits = checking.kept if checking else None, Passages(passages), Counter[str]()
 

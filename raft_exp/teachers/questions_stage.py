@@ -64,7 +64,7 @@ def write_questions(config: WrittenQuestionsStage, *, passages: Path, out: Path)
 
 
 def passage_sample(config: WrittenQuestionsStage, passages: Path) -> "PassageSample":
-    """Returns the passages that the teacher writes questions for."""
+    """Returns the passages, or pairs of passages, that the teacher writes questions for."""
     from raft_exp.teachers.passage_sample import PassageSample
 
     task = config.teacher.questions

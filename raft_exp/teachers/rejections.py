@@ -8,7 +8,7 @@ NOTICEABLE = 0.05  # share of the questions from which the warning is shown
 
 _GATE = "teacher.targets.gate."
 _OTHER_MODEL = "use another teacher model (teacher.model)"
-# Reason (`teachers.gate`, `tasks.replies`) -> what the replies were like, and the setting that lets more of them pass.
+# Reason (`teachers.gate`, `tasks.replies`) -> the fault of the replies, and the setting with which more of them pass.
 _REASONS = {
     "long_answer": ("the answer had too many words", f"raise {_GATE}max_answer_words"),
     "long": ("the reasoning had too many words", f"raise {_GATE}max_words"),
@@ -52,8 +52,8 @@ def lost_references(figures: ReplyAudit, gate: Mapping[str, object]) -> str:
 def _warning(figures: ReplyAudit, lost: str, name: str, gate: Mapping[str, object]) -> str:
     """Returns one line about questions without a usable reply; "" if they are fewer than 5%.
 
-    It gives their number, the most frequent reason and the setting that helps. `lost`: what happened to the questions,
-    as the end of a sentence. `name`: name of the quarantine file. `gate`: settings of the gate, whose value is shown.
+    The line has their number, the most frequent reason, and the setting that helps with its value in `gate`. `lost`:
+    the consequence for the questions, as the end of a sentence. `name`: name of the quarantine file.
     """
     asked, lacking = figures["asked"], figures["quarantined"]
     if not lacking or lacking < NOTICEABLE * asked:
@@ -61,7 +61,7 @@ def _warning(figures: ReplyAudit, lost: str, name: str, gate: Mapping[str, objec
     reason, count = max(figures["reasons"].items(), key=lambda item: item[1])
     words, remedy = _REASONS.get(reason, (reason.replace("_", " "), _OTHER_MODEL))
     setting = remedy.rpartition(_GATE)[2]
-    value = f"={gate[setting]}" if setting in gate else ""
+    value = f" (now {gate[setting]})" if setting in gate else ""
     which = "The reason" if len(figures["reasons"]) == 1 else f"The most frequent reason ({count:,})"
     return (
         f"{lacking:,} of {asked:,} questions ({lacking / asked:.1%}) {lost}. {which}: {words}. "

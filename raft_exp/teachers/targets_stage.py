@@ -36,7 +36,7 @@ class TargetsStage:
 
 @stage("targets", VERSION, resumable=True)
 def targets(config: TargetsStage, *, passages: Path, questions: Path, out: Path) -> None:
-    """Appends a row for each question to targets.jsonl. Continues the file of a killed run.
+    """Appends a row for each question to targets.jsonl, and writes counts.json. Continues the file of a killed run.
 
     Raises DataError for a question without an answer, or with an empty one.
     """

@@ -17,7 +17,7 @@ class Gate:
     agrees: bool  # whether the answer must be that of the question, if the question has one
     min_words: Count  # least number of words of the reasoning
     max_words: Positive  # largest number of words of the reasoning
-    max_answer_words: Positive
+    max_answer_words: Positive  # largest number of words of the answer, unless a verified answer has more
 
 
 @config_dataclass

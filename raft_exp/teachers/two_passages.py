@@ -25,9 +25,10 @@ WrittenQuestion = tuple[int, str, str, tuple[str, ...]]  # number in the reply, 
 def questions(
     task: QuestionTask, entry: LedgerEntry, texts: Sequence[str]
 ) -> tuple[list[WrittenQuestion], Counter[str]] | Rejected:
-    """Returns the usable questions of a reply, and the counts of unusable ones by reason; or a rejection.
+    """Returns the usable questions of a reply (at most `task.n`), and the counts of unusable ones by reason.
 
-    `texts`: the two passages as the prompt shows them. Of a reply that was cut off, the last question is ignored.
+    Returns a `Rejected` if no question is usable. `texts`: the two passages as the prompt shows them. Of a reply that
+    was cut off, the last question is ignored.
     """
     assert task.pairs is not None, "only called for a task with pairs"
     rejected = unusable(entry)
@@ -60,7 +61,7 @@ _EXPLANATIONS = {
 
 
 def quoted_sentences(passage: Passage, quote: str) -> list[int]:
-    """Returns the numbers of the passage's sentences that the quote covers; [] if the quote is not in the passage."""
+    """Returns the numbers (from 0) of the passage's sentences that the quote overlaps; [] if it is not found."""
     spans = quotes.find(quote, passage.text, passage.title, 1)
     numbers, start = list[int](), 0
     for number, sentence in enumerate(passage.sentences):

@@ -47,7 +47,7 @@ def test_a_noticeable_share_of_unusable_targets_is_a_warning_with_reason_and_set
     (line,) = dataset_warnings(study, {"teacher": {"gate": {"max_answer_words": 60}}})
     assert line == (
         "16 of 22 questions (72.7%) got no usable target and are in no training set. The reason: the answer had too "
-        "many words. Raise teacher.targets.gate.max_answer_words=60; quarantine/targets.jsonl has the replies."
+        "many words. Raise teacher.targets.gate.max_answer_words (now 60); quarantine/targets.jsonl has the replies."
     )
     assert not list(warned(audit(split(12)) | {"targets": replies(100, long_answer=4)}))
     (line,) = warned(audit(split(12)) | {"references": replies(20, other_answer=1)})
