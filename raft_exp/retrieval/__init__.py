@@ -57,7 +57,7 @@ class Rankers:
     """Builds the rankers of one data set.
 
     `embedded`: the folders of the embed stages under "passages" and "questions"; dense search needs them. `indexed`:
-    the folder of the index stage; bm25 needs it.
+    the folder of the index stage; bm25 needs it. `margin`: limits of the scores of bm25 and dense, also in `mixed`.
     """
 
     distractor_filter: DistractorFilter
@@ -99,7 +99,7 @@ class Rankers:
 
 
 def source_names(name: str, shares: Shares | None) -> set[str]:
-    """The sources that the setting `name` uses: `name` itself, or for `mixed` the sources with a share above 0."""
+    """Returns the sources that the setting `name` uses: `name` itself, or for `mixed` those with a share above 0."""
     return {part for part, share in (shares or {}).items() if share} if name == "mixed" else {name}
 
 

@@ -49,9 +49,9 @@ def bm25_ranker(indexed: Path, pool: np.ndarray) -> Ranker:
 
 
 def _top(scores: np.ndarray, size: int) -> np.ndarray:
-    """Indices of the `size` best scores, and of all scores equal to the last of them.
+    """Returns the indices of the `size` best scores, and of all scores equal to the last of them.
 
-    Best first; indices of equal scores are ascending.
+    The best score is first; indices of equal scores are ascending.
     """
     if size >= len(scores):
         places = np.arange(len(scores))

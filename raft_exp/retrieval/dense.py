@@ -21,8 +21,8 @@ class Dense:
     """Ranks a pool by the dot product of passage and question vectors. Equal scores keep the order of the pool.
 
     `embedded`: the folders of stage `embed` under "passages" and "questions". `pool`: passage ordinals. `coming`
-    returns the questions in the order in which they will be ranked; they are searched in blocks. Any other
-    question is searched by itself.
+    returns the questions in the order in which they will be ranked; they are searched in blocks. Any other question is
+    searched by itself, after all blocks.
     """
 
     def __init__(

@@ -59,7 +59,7 @@ def join_passages(config: EmbedStage, *, passages: Path, shards: Sequence[Path],
 
 @stage("embed", VERSION, resumable=True, sharded=Sharded(compute_passages, join_passages))
 def embed_passages(config: EmbedStage, *, passages: Path, out: Path) -> None:
-    """Writes vectors.npy, shape (passages, dimensions), in the order of the collection.
+    """Writes vectors.npy, shape (passages, dimensions), in the order of the collection, and counts.json.
 
     Writes index.faiss too where there are more passages than `encoder.exact_up_to`. Raises ModelError where the encoder
     fails, or where this index is needed and faiss is not installed.
@@ -90,7 +90,7 @@ def join_questions(config: EmbedStage, *, questions: Path, shards: Sequence[Path
 
 @stage("embed", VERSION, resumable=True, sharded=Sharded(compute_questions, join_questions))
 def embed_questions(config: EmbedStage, *, questions: Path, out: Path) -> None:
-    """Writes vectors.npy, shape (questions, dimensions), in the order of questions.jsonl, and ids.npy.
+    """Writes vectors.npy, shape (questions, dimensions), in the order of questions.jsonl, ids.npy and counts.json.
 
     ids.npy has shape (2, questions): the hashes of the question ids, ascending, and below each hash the row number of
     the vector. Raises ModelError where the encoder fails.

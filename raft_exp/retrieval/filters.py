@@ -39,11 +39,11 @@ class DistractorFilter:
 
     passages: Passages
     same_document: bool  # distractors may come from the document (with corpus.split: the unit) of a gold passage
-    answer_allowed: bool  # distractors may hold an open answer
+    answer_allowed: bool  # distractors may hold the answer; they may always hold a label (yes, no, maybe)
     rejected_candidates: Counter[str] = field(default_factory=Counter)  # rule -> number of passages
 
     def distractors(self, question: Question, candidates: Iterator[int], wanted: int) -> list[int]:
-        """Returns the first `wanted` candidates that break no rule, or all of them if there are fewer."""
+        """Returns the first `wanted` candidates that break no rule, or all such candidates if there are fewer."""
         return list(islice(self.allowed(question, candidates), wanted))
 
     def allowed(self, question: Question, candidates: Iterator[int]) -> Iterator[int]:

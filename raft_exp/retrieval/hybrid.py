@@ -34,7 +34,7 @@ def hybrid_ranker(words: Scored, vectors: Scored) -> Ranker:
 
 
 def fused(rankings: Iterable[Sequence[int]]) -> list[int]:
-    """Joins rankings by reciprocal rank fusion. Passages with equal scores are sorted by ordinal."""
+    """Returns the ordinals of all rankings, best fused score first. Equal scores are sorted by ordinal."""
     scores: defaultdict[int, float] = defaultdict(float)
     for ranking in rankings:
         for rank, ordinal in enumerate(ranking, start=1):

@@ -41,14 +41,14 @@ class ByWords:
         self._ordinals: tuple[int, ...] = ()
 
     def passages(self, text: str, ordinals: Sequence[int]) -> list[float]:
-        """The BM25 scores of passages against a text."""
+        """Returns the BM25 scores of passages against a text."""
         if self._ordinals != tuple(ordinals):
             self._ordinals = tuple(ordinals)
             self._index = _WordIndex([self._collection[at].text for at in ordinals])
         return self._index.scores(text)
 
     def sentences(self, text: str, sentences: Sequence[str]) -> list[float]:
-        """The BM25 scores of sentences against a text."""
+        """Returns the BM25 scores of sentences against a text."""
         return by_words(text, sentences)
 
 
@@ -84,7 +84,7 @@ class ByVectors:
         self._encode: Encode | None = None
 
     def passages(self, text: str, ordinals: Sequence[int]) -> list[float]:
-        """The dot products of passages with a text."""
+        """Returns the dot products of passages with a text."""
         return self._products(text, self._vectors, ordinals)
 
     def nearest(self, texts: Sequence[str]) -> list[int]:
@@ -99,14 +99,14 @@ class ByVectors:
         nearest = []
         for query, (places, _) in zip(queries, first.best(queries, _FIRST), strict=True):
             size = _FIRST
-            while not len(places):  # so many vectors are equally near that the search gave none of them
+            while not len(places):  # an index may find none; an exact search leaves out scores that are nearly equal
                 size *= 8
                 ((places, _),) = exact.best(query[None], size)
             nearest.append(int(places[0]))
         return nearest
 
     def sentences(self, text: str, sentences: Sequence[str]) -> list[float]:
-        """The dot products of sentences with a text."""
+        """Returns the dot products of sentences with a text."""
         return self._products(text, self._vectors_of(sentences, self._config.passage_prefix), range(len(sentences)))
 
     def _products(self, text: str, vectors: np.ndarray | Rows, rows: Sequence[int]) -> list[float]:

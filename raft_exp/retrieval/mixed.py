@@ -12,7 +12,7 @@ from raft_exp.retrieval.ranking import Ranker
 
 Shares = dict[Literal["random", "bm25", "dense", "hybrid", "given"], Share]
 
-_GOLDEN = 0.6180339887498949  # (sqrt(5) - 1) / 2: any number of steps of it around a circle are evenly spread
+_GOLDEN = 0.6180339887498949  # (sqrt(5) - 1) / 2: steps of this length around a circle give evenly spread points
 
 
 def mixed_ranker(

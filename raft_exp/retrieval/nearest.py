@@ -136,10 +136,10 @@ def products(query: np.ndarray, vectors: np.ndarray | Rows, rows: np.ndarray) ->
 
 
 def _top(scores: "Tensor", size: int, lowest: "Tensor | None" = None) -> "tuple[Tensor, Tensor]":
-    """A faster `scores.topk(size)` for a matrix (queries, vectors) with many columns.
+    """Returns `scores.topk(size)` of a matrix (queries, vectors), faster for many columns.
 
-    It searches only the groups of columns with the highest maxima. With `lowest`, shape (queries, 1), the result may
-    omit scores that are not above it; most groups have no score above it and are skipped.
+    Only the groups of columns with the highest maxima are searched. `lowest`: shape (queries, 1). The result may omit
+    scores that are not above `lowest`; most groups have no score above it and are skipped.
     """
     import torch
 

@@ -35,7 +35,7 @@ def random_ranker(pool: np.ndarray, seed: int) -> Ranker:
 
 
 def _mix(values: np.ndarray) -> np.ndarray:
-    """The hash function of splitmix64 (Steele et al., 2014): 64 pseudo-random bits for each value."""
+    """Returns 64 pseudo-random bits for each value, by the hash function of splitmix64 (Steele et al., 2014)."""
     values = values * np.uint64(0x9E3779B97F4A7C15)
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

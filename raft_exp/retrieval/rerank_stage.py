@@ -139,7 +139,7 @@ def _count(total: int, out: Path) -> None:
 
 
 def _samples(config: RerankStage, questions: Path, targets: Path | None) -> dict[str, HashSample]:
-    """Returns the ids of the questions of each split: the same sample as that of the data set."""
+    """Returns the sample of question ids of each split, which is the same as in the data set."""
     with_target = None if targets is None else set(read_ids(targets / "targets.jsonl"))
 
     def ids(split: str) -> Iterator[str]:

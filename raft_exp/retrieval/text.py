@@ -1,4 +1,4 @@
-"""The text of a passage that bm25 and dense search compare with the question."""
+"""The text of a passage that bm25, dense search and the cross-encoder compare with the question."""
 
 from raft_exp.core.records import Passage
 
