@@ -58,14 +58,17 @@ class Engine(Protocol):
     ) -> Iterator[Answer]:
         """Yields an answer for each request whose id is not in `answered`, in any order, as soon as it is complete.
 
-        Without `sampling`, decoding is greedy, with at most `max_new_tokens` of the model's config. The engine `openai`
-        requires `sampling=None`, because its config has the sampling settings.
+        Without `sampling`, decoding is greedy, with at most `max_new_tokens` tokens (model config; `openai`: engine
+        config). The engine `openai` requires `sampling=None`, because it always requests greedy decoding.
 
         `log_probabilities`: whether answers of greedy decoding have a `log_probability`. This is the mean natural
-        logarithm of the probabilities of the reply's tokens, end token included; None if a server does not return them.
+        logarithm of the probabilities of the reply's tokens, end token included. It is None if a server returns no
+        probabilities, or an empty reply.
 
         Callers pass all requests, also when they resume a run. `transformers` plans its batches over all of them, so
         that a resumed run has the same batches, and the same replies, as an uninterrupted run.
+
+        Raises ModelError if memory runs out (`transformers`), and ServerError if a server gives no usable reply.
         """
         ...
 
@@ -88,7 +91,7 @@ NO_VLLM = (
 
 @config_dataclass
 class VllmEngine:
-    """vLLM, loaded once for all arms of a base model, in a separate process.
+    """vLLM in a separate process, loaded once for all arms of a base model; adapters=merged: once for each adapter.
 
     Replies of vLLM are not fully reproducible: the other requests of a batch change the last bits of sums and, rarely,
     a token of greedy decoding. Settings that only change the batches are therefore runtime fields. Settings that change
@@ -121,10 +124,10 @@ _MODULES = {
 
 
 def groups(config: EngineConfig, model: ModelConfig | None, requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
-    """Yields the requests in the groups that a sharded evaluation must not cut.
+    """Yields the requests in groups. A sharded evaluation must not split a group.
 
     For `transformers` with greedy decoding, a group is a batch, because the other prompts of a batch change the last
-    bits of sums. For other engines it is one request.
+    bits of sums. For other engines, a group is one request.
     """
     if config.name == "transformers" and model is not None:
         from raft_exp.engines.transformers import plan

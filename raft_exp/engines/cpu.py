@@ -40,8 +40,9 @@ def attention(
 ) -> tuple[Tensor, None]:
     """Computes attention, with the signature of transformers' attention functions.
 
-    Query [rows, heads, tokens, size] -> output [rows, tokens, heads, size]. Steps with one query token use matrix
-    products. Torch's kernel computes all other steps, and float32 without grouped-query attention.
+    Query [rows, heads, tokens, size] -> output [rows, tokens, heads, size], and None for the attention weights. Steps
+    with one query token use matrix products. Torch's kernel computes all other steps, and float32 without grouped-query
+    attention.
     """
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 

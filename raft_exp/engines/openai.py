@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def load(config: OpenaiEngine, model: ModelConfig | None, adapter: Path | None, room: Path) -> "Openai":
-    """Returns an engine for the server. Raises ModelError for an adapter, and ConfigError for a missing API key."""
+    """Returns an engine for the server. Raises ModelError for an adapter, ConfigError for a missing or invalid key."""
     if adapter is not None:
         raise ModelError(
             f"adapter={adapter}: engine=openai cannot load an adapter; use engine=transformers or engine=vllm"
@@ -25,7 +25,7 @@ def load(config: OpenaiEngine, model: ModelConfig | None, adapter: Path | None, 
 
 
 class Openai:
-    """The model of a server. Requests set temperature 0 for greedy decoding, as the API has no other setting for it."""
+    """The model of a server. Requests set temperature 0 for greedy decoding, unless `extra_body` changes it."""
 
     def __init__(self, config: OpenaiEngine) -> None:
         self._config, self._client = config, ChatClient(config)
@@ -40,7 +40,8 @@ class Openai:
         """Yields the answers in the order in which the server's replies arrive (`Engine.generate`).
 
         A reply that the server's content filter withheld is an empty answer with `filtered=True`. This reply is not
-        requested again. Raises ServerError after the last answer if a request got no usable reply.
+        requested again. Raises ServerError after the last answer if a request got no usable reply. `sampling` must be
+        None.
         """
         assert sampling is None, "the decoding settings of a server are in its config"
         done = frozenset(answered)

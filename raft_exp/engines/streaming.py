@@ -20,7 +20,10 @@ class ReplyListener(Protocol):
         """Takes the next piece of the reply to `request`."""
 
     def enough(self, request: Request, tokens: int) -> bool:
-        """Returns whether to end the reply after its first `tokens` tokens. Called once for each decoding step."""
+        """Returns whether to end the reply after its first `tokens` tokens.
+
+        Called in each decoding step, with the number of tokens so far, until it returns True.
+        """
 
 
 class StreamingCriteria(BaseStreamer, StoppingCriteria):  # type: ignore[misc]
@@ -82,8 +85,8 @@ class TokenDecoder:
         self.tokens: list[int] = []  # with the end token
         self._tokenizer, self._listener = tokenizer, listener
         self._ended = False
-        self._text: list[int] = []  # without it
-        self._before = self._read = 0  # _text[before:read] is passed on; it is the context of the next piece
+        self._text: list[int] = []  # without the end token
+        self._before = self._read = 0  # _text[before:read]: the last tokens passed on, context of the next piece
 
     def take(self, tokens: Sequence[int], stops: Collection[int]) -> None:
         """Takes the next tokens of the reply. Ignores tokens after an end token (an id in `stops`)."""

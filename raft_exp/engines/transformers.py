@@ -24,7 +24,10 @@ log = logging.getLogger(__name__)
 
 
 def load(config: TransformersEngine, model: ModelConfig, adapter: Path | None, room: Path) -> "Transformers":
-    """Loads model, tokenizer and adapter. Does not use `room`. Raises ModelError where the model cannot be loaded."""
+    """Loads model, tokenizer and adapter. Does not use `room`.
+
+    Raises ModelError if model or adapter cannot be loaded, and for accelerator=gpu on a machine without a GPU.
+    """
     tokenizer = loading.tokenizer_of(model)
     base = loading.load(model, device(config))
     cpu.use_attention(base)
@@ -84,7 +87,7 @@ class Transformers:
         sampling: Sampling | None = None,
         log_probabilities: bool = False,
     ) -> Iterator[Answer]:
-        """Yields the answers batch by batch (`Engine.generate`)."""
+        """Yields the answers batch by batch (`Engine.generate`). Raises ModelError if memory runs out."""
         done = set(answered)
         self._log_probabilities = log_probabilities
         self._sampling = sampling or Sampling(0.0, 1.0, self._settings.max_new_tokens)

@@ -47,10 +47,11 @@ _loaded: _Loaded | None = None
 
 
 def load(config: VllmEngine, model: ModelConfig, adapter: Path | None, room: Path) -> "Vllm":
-    """Returns an engine for the base model. Reuses the loaded engine if its settings are the same.
+    """Returns an engine for the base model.
 
-    A merged or dequantised model is written to the folder `room`, loaded and removed. Raises ModelError where vLLM is
-    missing, or the model or adapter cannot be loaded.
+    Reuses the loaded engine if its settings are the same and it allows the rank of the adapter. A merged or dequantised
+    model is written to a folder in `room`, loaded and removed. Raises ModelError if vLLM is not installed, or if the
+    model or adapter cannot be loaded.
     """
     _check_installed()
     name = fingerprint(adapter) if adapter else ""
@@ -65,9 +66,9 @@ def load(config: VllmEngine, model: ModelConfig, adapter: Path | None, room: Pat
 
 
 def fingerprint(adapter: Path) -> str:
-    """Returns the sha256 of an adapter's settings and weights. Raises ModelError where one of its files is missing.
+    """Returns the SHA-256 digest of an adapter's settings and weights. Raises ModelError if a file is missing.
 
-    The hash is the adapter's name in vLLM, as adapters with equal names would share the prefix cache.
+    The digest is the adapter's name in vLLM, as adapters with equal names would share the prefix cache.
     """
     digest = hashlib.sha256()
     for file in ("adapter_config.json", "adapter_model.safetensors"):
@@ -95,7 +96,7 @@ def close() -> None:
 
 
 class Vllm:
-    """The vLLM engine of this process with the base model and at most one adapter (`lora`)."""
+    """The vLLM engine of this process, with at most one adapter (`lora`). A merged adapter is part of the model."""
 
     def __init__(self, llm: "LLM", model: ModelConfig, lora: "LoRARequest | None") -> None:
         from transformers import AutoConfig, GenerationConfig
@@ -202,7 +203,7 @@ def _start(
     global _loaded
     shutil.rmtree(folder, ignore_errors=True)  # left by a killed run
     try:
-        if merged or model.quantize:  # adapters of a quantised base go on its dequantised weights
+        if merged or model.quantize:  # vLLM gets the dequantised weights of a quantised base model
             merge(model, merged, folder)
         llm = _llm(config, model, str(folder) if merged or model.quantize else _local(model), rank)
     finally:

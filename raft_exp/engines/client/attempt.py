@@ -22,7 +22,7 @@ class Sender:
         self._most = int(config.max_reply_megabytes * 1e6)
 
     async def __call__(self, server: Server, request: Mapping[str, object]) -> ServerReply:
-        """Returns the reply of a server to a request (the fields of its body). Raises AttemptError without a reply."""
+        """Sends a request (fields of the body) and returns the reply. Raises AttemptError if no reply is usable."""
         import aiohttp
 
         url, began = f"{server.url}/chat/completions", time.monotonic()
@@ -50,7 +50,7 @@ class Sender:
 
 
 def open_session(key: str | None) -> "aiohttp.ClientSession":
-    """Returns an HTTP session without a limit on connections, which sends `key` to every server."""
+    """Returns an HTTP session without a limit on connections. It sends `key`, if not None, to every server."""
     import aiohttp
 
     return aiohttp.ClientSession(

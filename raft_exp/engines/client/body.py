@@ -15,7 +15,7 @@ class TooLargeError(Exception):
 
 
 class UnreadableError(Exception):
-    """The body cannot be decompressed."""
+    """The body cannot be decompressed: it is damaged, or its Content-Encoding is unknown."""
 
 
 class _Unpacker(Protocol):
@@ -26,8 +26,8 @@ class _Unpacker(Protocol):
 async def read(response: "aiohttp.ClientResponse", most: int) -> bytes:
     """Returns the decompressed body of a response.
 
-    Raises TooLargeError where it has more than `most` bytes, and UnreadableError where it cannot be decompressed. The
-    session must have `auto_decompress=False`. At most `most` bytes and one chunk are in memory.
+    Raises TooLargeError if the decompressed body has more than `most` bytes, and UnreadableError if it cannot be
+    decompressed. The session must have `auto_decompress=False`. At most `most` bytes and one chunk are in memory.
     """
     unpack = _unpacker(response.headers.get("Content-Encoding", "").strip().lower())
     body = bytearray()

@@ -4,11 +4,11 @@
         ...  # each reply as soon as it arrives
 
 Requests use aiohttp and not OpenAI's own client, which needs four times as much CPU time for a request: too much for
-hundreds of open requests. Retries are part of this module, as they depend on incomplete, slow and empty replies, and on
-the rate limits of all requests.
+hundreds of open requests. This module retries requests itself, because retries depend on incomplete, slow and empty
+replies, and on the rate limits of all requests.
 
 Each server has `in_flight` workers, and all workers take their requests from one queue. So a request goes to a server
-that is free. A request whose server fails goes back to the queue while another server replies.
+that is free. If a server fails and another one is free, the request goes back to the queue.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class ChatClient:
 
     def __init__(self, config: ChatConfig, group: str = "engine") -> None:
         self._config, self._group = config, group
-        self.sent = 0  # attempts of all completed calls of `replies`
+        self.sent = 0  # attempts of all calls of `replies` that have ended
         self._key = key_of(config, group)
 
     async def replies(
@@ -60,8 +60,8 @@ class ChatClient:
         failed. `keep` is called with each reply as soon as it arrives, before this method yields it.
 
         A request fails if no attempt gets a usable reply; the other requests continue. If requests failed, raises
-        ServerError at the end, or as soon as no more replies can be expected. The message has the number of failed
-        requests, and the reason of the first failure. Raises ConfigError if the environment sets an unusable proxy.
+        ServerError at the end, with their number and the reason of the first failure. Raises ServerError earlier if no
+        more replies can be expected, with the reason. Raises ConfigError if the environment sets an unusable proxy.
         """
         async with open_session(self._key) as session:
             sender = Sender(session, self._config, self._key)
@@ -114,7 +114,7 @@ class _Run:
         await workers
 
     async def close(self) -> None:
-        """Cancels the workers."""
+        """Cancels the workers, and returns when all have ended."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -131,7 +131,7 @@ class _Run:
         await asyncio.gather(*workers)
 
     def problem(self) -> str:
-        """Returns why requests have no reply, apart from those reported with `refuse`; "" if there are no others."""
+        """Returns why requests have no reply; "" if all have one. Requests reported with `refuse` do not count."""
         server = f"{self._config.servers[0]}: " if self._pool.single else ""  # else the reason names the server
         if self._ended:
             return f"{server}{self._ended} (after {self._good} good replies)"
@@ -177,7 +177,7 @@ class _Run:
         return None
 
     def _fails(self, request: OpenRequest, server: Server, trouble: AttemptError) -> bool:
-        """Notes a failed attempt. Returns whether it ends the request or the run."""
+        """Records a failed attempt. Returns whether this failure ends the request or the run."""
         reason = trouble.reason if self._pool.single else f"{server.url}: {trouble.reason}"
         other = self._pool.other(server)
         if trouble.ends == "run" or (
@@ -265,7 +265,7 @@ def _wait_before(attempt: int) -> float:
 
 
 def as_they_come(stream: AsyncGenerator[T, None]) -> Generator[T, None, None]:
-    """Iterates over an asynchronous stream in synchronous code. The stream runs only while an item is requested."""
+    """Iterates over an asynchronous stream in synchronous code. The event loop runs only during each `next` call."""
 
     async def following() -> tuple[T] | None:
         try:

@@ -18,7 +18,7 @@ from raft_exp.core.schema import KeyedUnlessList, Positive, PositiveFloat, Runti
 from raft_exp.engines.client import urls
 
 _MOST_TOKENS = 100_000_000  # larger token counts of a server are ignored as errors
-_PATIENCE = 600.0  # seconds; a longer Retry-After ends the run, or the use of this server
+_PATIENCE = 600.0  # seconds; a longer Retry-After ends the run, unless another server can take the request
 
 Finish = Literal["stop", "length", "filtered"]
 _FINISH: dict[str, Finish] = {"length": "length", "content_filter": "filtered"}  # any other finish_reason: stop
@@ -119,7 +119,7 @@ class ResponseReader:
         self._config, self._key = config, key
 
     def __call__(self, status: int, headers: Mapping[str, str], text: str, seconds: float) -> ServerReply:
-        """Returns the reply of a response (`text`: its body). Raises AttemptError where it has no usable reply."""
+        """Returns the reply in a response (`text`: the body). Raises AttemptError if it has no usable reply."""
         if not 200 <= status < 300:
             return self._refused(status, headers, text, seconds)
         try:
@@ -182,7 +182,8 @@ class ResponseReader:
         if status == 404:
             model = f"model={self._config.model!r}"
             raise AttemptError(
-                f"status 404: the server has no {model}, or no /chat/completions at base_url ({message})",
+                f"status 404: the server has no {model}, or no /chat/completions at base_url ({message}); correct "
+                "model or base_url",
                 "start",
                 down=True,
             )

@@ -25,8 +25,8 @@ class OpenRequest:
 
     chat: ChatPrompt
     tries: int = 0  # failed attempts that count
-    replies: int = 0  # number of good replies of all servers at its last failed attempt
-    not_before: float = 0.0  # monotonic time of its next attempt at the same server
+    replies: int = 0  # number of good replies of all servers, at the time of the last failed attempt
+    not_before: float = 0.0  # monotonic time of the next attempt at the same server
     failed_at: set[Server] = field(default_factory=set)  # servers that failed since the request last waited
 
 
@@ -71,7 +71,7 @@ class RequestQueue:
         return server in request.failed_at and self._pool.other(server, request.failed_at)
 
     def put_back(self, request: OpenRequest, server: Server) -> None:
-        """Gives a request of a server to the other servers."""
+        """Puts a request whose server failed back into the queue, for the other servers."""
         server.tested = False
         self._again.append(request)
         self.wake()

@@ -13,9 +13,9 @@ from raft_exp.engines.client import urls
 
 
 class Server:
-    """One server, and its state by its last responses. Times are those of `time.monotonic`.
+    """One server, with the state that its last responses show. Times are those of `time.monotonic`.
 
-    Raises ConfigError where the environment sets an unusable proxy for it.
+    Raises ConfigError if the environment sets an unusable proxy for this server.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,21 +37,21 @@ class Server:
         return not self.down and self.rests_until <= time.monotonic()
 
     def responded(self) -> None:
-        """Notes a response that is no error of the server."""
+        """Records a response that is no error of the server."""
         self.failures = 0
 
     def failed(self, wait: float) -> None:
-        """Notes an error of the server. The next test is after `wait` seconds.
+        """Records an error of the server. The next test is after `wait` seconds.
 
-        Does nothing if the server is already down, unless the error is that of a test. So the other requests that were
-        open when the server failed do not count as failed tests.
+        If the server is already down, only the error of a test counts. So the other requests that were open when the
+        server failed do not count as failed tests.
         """
         if not self.down or self.tested:
             self.failures += 1
             self._test_at = time.monotonic() + wait
 
     def rest(self, seconds: float) -> None:
-        """Notes a rate limit."""
+        """Records a rate limit: the server gets no request for `seconds`."""
         self.rests_until = max(self.rests_until, time.monotonic() + seconds)
 
     def seconds_to_test(self) -> float:
@@ -75,6 +75,6 @@ class ServerPool:
         return any(one.free for one in self.servers if one is not server and one not in without)
 
     def wait(self, server: Server) -> float:
-        """Returns the seconds until a server may get a new request; 0 or less: at once."""
+        """Returns the seconds until a server may get a new request; 0 or less: at once; infinity during a test."""
         rest = server.rests_until - time.monotonic()
         return max(rest, server.seconds_to_test()) if server.down and self.other(server) else rest

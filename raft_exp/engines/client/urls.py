@@ -21,7 +21,10 @@ def parsed(text: str) -> SplitResult:
 
 
 def check_servers(servers: Sequence[str]) -> None:
-    """Raises ValueError for URLs that cannot be servers of one run. The message never contains a secret."""
+    """Raises ValueError for an empty list, repeated URLs, a URL with a password or query, or one that is not http(s).
+
+    The message never contains a secret.
+    """
     if not servers:
         raise ValueError(f"base_url: got []; {_REMEDY}")
     for url in servers:
