@@ -10,10 +10,13 @@ from unittest.mock import patch
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from raft_exp.pipeline.arms import with_arm_files
 from raft_exp.pipeline.config import conf_dir
@@ -45,10 +48,32 @@ def _with_files(composed: dict[str, Any], folders: list[Path]) -> dict[str, Any]
 
 @cache
 def _composed(conf: Path, overrides: tuple[str, ...]) -> dict[str, Any]:
-    with _each_file_read_once(), initialize_config_dir(str(conf), version_base="1.3"):
-        values = OmegaConf.to_container(hydra_compose("config", overrides=list(overrides)), resolve=True)
+    chosen, changes = _split(conf, overrides)
+    config = deepcopy(_of_files(conf, chosen))
+    ConfigLoaderImpl._apply_overrides_to_config(changes, config)
+    values = OmegaConf.to_container(config, resolve=True)
     assert isinstance(values, dict)
     return {str(name): value for name, value in values.items()}
+
+
+def _split(conf: Path, overrides: tuple[str, ...]) -> tuple[tuple[str, ...], list[Override]]:
+    """Returns the overrides that choose files, and those that change values. Hydra applies the latter last."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    changes = [
+        each
+        for each in parsed
+        if each.package is None
+        and not each.is_sweep_override()
+        and not each.is_hydra_override()
+        and not (conf / each.key_or_group).is_dir()
+    ]
+    return tuple(line for line, each in zip(overrides, parsed, strict=True) if each not in changes), changes
+
+
+@cache
+def _of_files(conf: Path, overrides: tuple[str, ...]) -> DictConfig:
+    with _each_file_read_once(), initialize_config_dir(str(conf), version_base="1.3"):
+        return hydra_compose("config", overrides=list(overrides))
 
 
 @contextmanager

@@ -145,6 +145,7 @@ def test_a_copied_run_is_scored_again_without_its_store(study, tmp_path, monkeyp
     assert not list(copy.glob("*.partial"))
 
 
+@pytest.mark.slow
 def test_again_everything_is_reused_and_results_are_the_same(study):
     folder, _ = study
     first = json.loads((run_folder(folder) / "results.json").read_text())
@@ -168,6 +169,7 @@ def test_another_lora_trains_and_answers_anew_and_nothing_else(study):
     assert made_anew(folder) == trained
 
 
+@pytest.mark.slow
 def test_another_metric_scores_the_same_answers_anew_and_nothing_else(study):
     folder, _ = study
     assert raft_exp(folder, *SMALL, "evaluation.metrics=[best_subspan_em]").returncode == 0
@@ -179,6 +181,7 @@ def test_another_metric_scores_the_same_answers_anew_and_nothing_else(study):
     assert all("best_subspan_em" in json.loads(row)["metrics"] for row in rows)
 
 
+@pytest.mark.slow
 def test_another_p_reuses_what_does_not_see_it(study):
     folder, _ = study
     assert raft_exp(folder, *SMALL, "dataset.p=0.4").returncode == 0
@@ -195,6 +198,7 @@ def test_a_finished_run_is_read_from_its_own_config(study):
     assert corpus.num_entities == 100
 
 
+@pytest.mark.slow
 def test_the_audit_of_the_datasets_needs_no_report(study):
     folder, finished = study
     report = Path(finished.stdout.rstrip().splitlines()[-1].removeprefix("report: "))

@@ -22,6 +22,7 @@ def test_passages_are_exported_whatever_the_last_stage_is(until):
         assert "export" in stages_of(*settings)
 
 
+@pytest.mark.slow
 def test_a_run_writes_the_file_and_names_the_exports_that_it_does_not_write(tmp_path):
     done = raft_exp(tmp_path, *SMALL, "until=questions", "export.passages=new/own.jsonl", "export.dataset=chat")
     assert done.returncode == 0, done.stderr

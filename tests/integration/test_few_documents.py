@@ -138,6 +138,7 @@ def test_one_document_is_never_asked_for_settings_that_it_does_not_have(tmp_path
     stages(tmp_path, given(tmp_path), *remedies, until="questions")
 
 
+@pytest.mark.slow
 def test_a_teacher_writes_the_questions_of_one_document(tmp_path, monkeypatch):
     monkeypatch.setenv("SCRIPTED_KEY", "key")
     manuals(tmp_path, 1, 40, ("md",))
@@ -187,6 +188,7 @@ def test_a_paid_teacher_is_not_asked_where_the_pools_are_too_small(three, monkey
         assert server.asked == []
 
 
+@pytest.mark.slow
 def test_the_command_line_names_the_split_that_helps_before_a_teacher_is_asked(tmp_path):
     manuals(tmp_path, 3, 10, ("md",))
     with ScriptedServer(of_any_passage) as server:
@@ -198,6 +200,7 @@ def test_the_command_line_names_the_split_that_helps_before_a_teacher_is_asked(t
     assert "set corpus.split=section" in message
 
 
+@pytest.mark.slow
 def test_a_paid_teacher_is_not_asked_where_a_margin_leaves_too_few(three, monkeypatch):
     monkeypatch.setenv("SCRIPTED_KEY", "key")
     near = ("dataset.distractors=bm25", "dataset.max_score=0.0")
@@ -269,6 +272,7 @@ def splits_of(folder: Path, *settings: str) -> tuple[Counter[str], list[str]]:
     return Counter(question.split for question in questions), [*warnings]
 
 
+@pytest.mark.slow
 def test_few_documents_with_uneven_questions_are_split_near_the_share(tmp_path, capsys):
     for seed in range(4):
         counts, warnings = splits_of(tmp_path, *uneven(tmp_path, (28, 12, 10)), f"seed={seed}", "corpus.validation=0.0")

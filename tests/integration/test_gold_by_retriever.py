@@ -56,6 +56,7 @@ def gold(folders: dict[str, Path]) -> dict[str, Question]:
     return {question.id: question for question in read_jsonl(folders["questions"] / "questions.jsonl", Question)}
 
 
+@pytest.mark.slow
 def test_dense_finds_a_passage_in_other_words_and_bm25_one_with_the_same_words(tmp_path):
     settings = study(tmp_path)
     dense = gold(run(tmp_path / "store", *settings, *ENCODER, "retriever=dense", until="questions"))
@@ -66,6 +67,7 @@ def test_dense_finds_a_passage_in_other_words_and_bm25_one_with_the_same_words(t
     assert dense["q0"].evidence == [("d0:1", 0)]
 
 
+@pytest.mark.slow
 def test_dense_searches_all_passages_for_a_question_without_a_document(tmp_path):
     settings = study(tmp_path)
     question = "Who fixes a broken car when the house is open until late at night?"
@@ -105,6 +107,7 @@ def test_the_passages_are_embedded_before_the_questions_where_the_retriever_is_d
     assert "embed" not in sparse
 
 
+@pytest.mark.slow
 def test_no_encoder_is_imported_for_bm25(tmp_path):
     script = (
         "import sys\nfrom pathlib import Path\nfrom tests.helpers.stages import run\n"

@@ -44,6 +44,7 @@ def test_a_chat_template_without_end(tmp_path):
     assert "its chat template needs more than 10 s for a few short chats; replace it" in told
 
 
+@pytest.mark.slow
 def test_a_billion_layers_are_refused_while_the_study_is_planned(tmp_path):
     folder = model(tmp_path / "model\x1b[2J", num_hidden_layers=10**9)
     told = refusal(tmp_path, f"model.name_or_path='{folder}'", "dry_run=true")

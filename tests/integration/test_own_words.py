@@ -73,6 +73,7 @@ def test_a_few_passages_of_a_long_document_are_gold(tmp_path):
     assert {row["slices"]["gold"] for row in rows} == {"closest to question and answer"}
 
 
+@pytest.mark.slow
 def test_evidence_in_several_passages_is_counted_on_screen_and_in_the_audit(tmp_path):
     rows = documents(tmp_path / "docs", 40)
     for number in range(8):

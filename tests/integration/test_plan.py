@@ -21,6 +21,7 @@ def files(folder: Path) -> dict[str, int]:
     return {str(path): path.lstat().st_mtime_ns for path in folder.rglob("*")}
 
 
+@pytest.mark.slow
 def test_the_quickstart_is_planned_before_anything_is_made(tmp_path):
     done = plan(tmp_path, "+experiment=quickstart", "out=plan.json")
     assert done.returncode == 0, done.stderr
@@ -41,6 +42,7 @@ def test_the_quickstart_is_planned_before_anything_is_made(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_at_hand_leaves_figures_out_without_torch(tmp_path):
     """Without a network, a GPU, or an import of torch."""
     code = (

@@ -7,6 +7,7 @@ import pytest
 from tests.helpers.command_line import SMALL, raft_exp, statuses
 
 
+@pytest.mark.slow
 def test_errors_are_one_line_and_status_two(tmp_path):
     for arguments in (["dataset.p=1.5"], ["dataset.pp=1"], ["+dataset.pp=1"], ["seed=???"], ["+experiment=pubmed"]):
         done = raft_exp(tmp_path, *arguments)
@@ -47,6 +48,7 @@ def test_what_hydra_cannot_read_is_one_line_of_ours(tmp_path, argument, told):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
 def test_an_engine_that_is_not_installed_is_missed_before_anything_runs(tmp_path):
     done = raft_exp(tmp_path, "engine=vllm")
@@ -55,6 +57,7 @@ def test_an_engine_that_is_not_installed_is_missed_before_anything_runs(tmp_path
     assert not list((tmp_path / "store").glob("*/*/manifest.json"))
 
 
+@pytest.mark.slow
 def test_questions_that_nobody_brings_are_missed_before_the_passages_are_made(tmp_path):
     (tmp_path / "passages.jsonl").write_text('{"id": "a", "text": "Water boils."}\n')
     done = raft_exp(tmp_path, "+experiment=passages", "corpus.path=passages.jsonl", "model=tiny", "trainer=cpu")
@@ -63,6 +66,7 @@ def test_questions_that_nobody_brings_are_missed_before_the_passages_are_made(tm
     assert not list((tmp_path / "store").glob("*/*/manifest.json"))
 
 
+@pytest.mark.slow
 def test_a_key_that_a_late_stage_needs_is_missed_before_anything_runs(tmp_path):
     done = raft_exp(tmp_path, "evaluation.arms=[rag,gpt_rag]", OPENAI_API_KEY="")
     assert done.returncode == 2
@@ -75,10 +79,11 @@ def test_a_key_that_a_late_stage_needs_is_missed_before_anything_runs(tmp_path):
 def test_no_adapter_is_not_silently_one(tmp_path, name):
     done = raft_exp(tmp_path, f"lora={name}", "dry_run=true")
     assert done.returncode == 2
-    assert done.stderr.strip() == f"ConfigError: lora: got {name}, but the experiment sets lora.r=32; add lora.r=0"
+    assert done.stderr.strip() == f"ConfigError: lora: got {name}, but lora.r=32, which trains an adapter; set lora.r=0"
     assert raft_exp(tmp_path, f"lora={name}", "lora.r=0", "dry_run=true").returncode == 0
 
 
+@pytest.mark.slow
 def test_an_online_logger_without_a_key_is_refused_before_anything_runs(tmp_path):
     done = raft_exp(tmp_path, "logger=wandb", "logger.mode=online", HOME=str(tmp_path), WANDB_API_KEY="")
     assert done.returncode == 2

@@ -67,12 +67,14 @@ def test_a_sweep_without_results_is_put_away_with_its_jobs(tmp_path):
     assert named == {str(kept / "0"), str(kept / "1")}
 
 
+@pytest.mark.slow
 def test_a_folder_that_the_user_names_stays_where_it_is(tmp_path):
     chosen = "hydra.run.dir=runs/unfinished/mine"
     assert raft_exp(tmp_path, "corpus.num_entities=60", "until=ingest", chosen).returncode == 0
     assert statuses(tmp_path / "runs" / "unfinished" / "mine") == {"ingest": "ran"}
 
 
+@pytest.mark.slow
 def test_finished_runs_stand_under_their_study_and_are_used_by_prune(study):
     first, second = finished(study)
     assert first.parent == second.parent == study / "runs" / "quickstart"
@@ -81,6 +83,7 @@ def test_finished_runs_stand_under_their_study_and_are_used_by_prune(study):
     assert named == {str(first), str(second)}
 
 
+@pytest.mark.slow
 def test_links_lead_into_the_store_and_weights_are_files(study, tmp_path):
     first, _ = finished(study)
     assert (first / "predictions" / "raft.jsonl").is_symlink()
@@ -92,6 +95,7 @@ def test_links_lead_into_the_store_and_weights_are_files(study, tmp_path):
     assert weights.read_bytes() == stored.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_with_copies_can_be_moved_and_needs_no_store(study, tmp_path):
     _, second = finished(study)
     assert not [path for path in second.rglob("*") if path.is_symlink()]
@@ -120,6 +124,7 @@ def test_the_newest_finished_run_is_reported(study):
     assert str(newest.relative_to(study)) in make("-n", "report", folder=study).stdout
 
 
+@pytest.mark.slow
 def test_a_run_is_filled_again_over_links_and_over_copies(study):
     for copy in ("true", "false", "false"):
         done = raft_exp(study, *SHORT, "hydra.run.dir=again", f"run.copy={copy}")

@@ -125,6 +125,7 @@ def test_a_search_that_cannot_be_is_refused_before_it_begins(tmp_path, given, me
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_a_search_whose_trials_all_fail_ends_in_an_error(tmp_path):
     done = raft_exp(tmp_path, *STUDY, "hydra.sweeper.sampler=grid", "dataset.num_distractors=3000,4000")
     assert done.returncode == 2, done.stdout
@@ -138,6 +139,7 @@ def test_a_search_whose_trials_all_fail_ends_in_an_error(tmp_path):
     assert named == {str(away / "0"), str(away / "1")}, "what the failed trials have is kept from prune"
 
 
+@pytest.mark.slow
 def test_a_search_without_validation_questions_is_refused_before_a_trial(tmp_path):
     done = raft_exp(tmp_path, *STUDY, "corpus.validation=0", "dataset.p=0.5,1")
     assert done.returncode == 2

@@ -95,6 +95,7 @@ def test_a_long_answer_in_own_words_finds_its_document(tmp_path, kind, file, nam
     assert [(q.gold, q.evidence, q.slices) for q in questions] == [(q.gold, q.evidence, q.slices) for q in same]
 
 
+@pytest.mark.slow
 def test_guesses_are_counted_on_screen_and_in_the_audit(tmp_path):
     corpus = corpus_of("documents", tmp_path)
     sheet(tmp_path / "sheet.csv", ("Question", "Answer"), [row[:2] for row in own_words()])
@@ -107,6 +108,7 @@ def test_guesses_are_counted_on_screen_and_in_the_audit(tmp_path):
     assert (gold["in_found_document"], gold["closest"], gold["left_out"]) == (24, 24, 0)
 
 
+@pytest.mark.slow
 def test_the_first_passage_with_a_short_answer_is_counted_as_a_guess(tmp_path):
     corpus = corpus_of("documents", tmp_path)
     short = [
@@ -136,6 +138,7 @@ OTHER = (
 SHORT = ("How old is the harbour?", "two hundred years")
 
 
+@pytest.mark.slow
 def test_questions_about_other_subjects_are_left_out_with_count_reason_and_remedy(tmp_path):
     corpus = corpus_of("documents", tmp_path)
     others = [(f"{number}: {question}", text) for question, text in (OTHER, SHORT) for number in range(12)]
@@ -169,6 +172,7 @@ def test_the_index_is_read_only_where_a_long_answer_may_need_it(tmp_path):
     assert "indexed" not in stages_of(*corpus, f"corpus.questions={short}", *TINY)["questions"].inputs
 
 
+@pytest.mark.slow
 def test_a_long_answer_after_many_rows_needs_the_index_too(tmp_path):
     corpus, long = corpus_of("passages", tmp_path), own_words()[0][:2]
     given = sheet(tmp_path / "late.csv", ("Question", "Answer"), [*[SHORT] * 10_001, long])

@@ -69,6 +69,7 @@ def _kill_in_the_middle(folder: Path, sweep: tuple[str, ...]) -> None:
     running.kill_group()
 
 
+@pytest.mark.slow
 def test_an_experiment_sweeps_by_itself_and_the_command_line_has_the_last_word(tmp_path):
     small = ("until=ingest", "corpus.num_entities=50", "evaluation.conditions={}", "dataset.p=0,7,1")
     done = raft_exp(tmp_path, "+experiment=[quickstart,paper/p_sweep]", *small)

@@ -92,6 +92,7 @@ def test_a_folder_of_files_becomes_a_study(tmp_path, test_data):
     assert {name for kind, name in split if kind == "train"}.isdisjoint(name for kind, name in split if kind != "train")
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_paid_and_says_how_to_go_on(tmp_path):
     ask = corpus(tmp_path, 60)
     with ScriptedServer(lambda prompt, _: Say(good(prompt).text, delay=0.4)) as server:

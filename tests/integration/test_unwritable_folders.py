@@ -10,6 +10,7 @@ from tests.helpers.command_line import command, environment, obey_file_modes, ra
 from tests.helpers.small_study import SMALL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["/proc/nowhere", "{file}"])
 def test_a_store_that_cannot_be_written_says_so(tmp_path, store):
     (tmp_path / "file").write_text("")
@@ -20,6 +21,7 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path, store):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_full_disk_says_so_and_leaves_nothing_as_done(tmp_path):
     # a limit on the size of one file stands in for a full disk: the same call fails with the same kind of error
     limited = ["bash", "-c", 'ulimit -f 4; exec "$@"', "-"]
@@ -116,6 +118,7 @@ def test_a_result_that_cannot_be_removed_is_told_in_one_line(tmp_path, words):
     assert result.exists()
 
 
+@pytest.mark.slow
 def test_a_new_result_in_a_read_only_store_is_refused_in_one_line(tmp_path):
     (tmp_path / "store").mkdir()
     with read_only(tmp_path / "store"):

@@ -12,6 +12,7 @@ from tests.helpers.command_line import environment, raft_exp, run_folder, status
 HEAVY = ("torch", "transformers", "datasets", "pytorch_lightning", "peft", "wandb", "bm25s", "matplotlib", "optuna")
 
 
+@pytest.mark.slow
 def test_help_and_dry_run_import_nothing_heavy(tmp_path):
     script = (
         "import sys\nfrom raft_exp.apps.cli import main\n"
@@ -32,6 +33,7 @@ def test_help_and_dry_run_import_nothing_heavy(tmp_path):
     assert not (tmp_path / "store").exists(), "a dry run leaves no store"
 
 
+@pytest.mark.slow
 def test_ones_own_conf_folder_needs_no_fork(tmp_path):
     (tmp_path / "conf" / "arm").mkdir(parents=True)
     (tmp_path / "conf" / "experiment").mkdir()
@@ -66,6 +68,7 @@ def test_the_note_of_the_embedded_study_is_about_its_own_corpus(arguments, added
     assert composed == [*added, *arguments]
 
 
+@pytest.mark.slow
 def test_preview_shows_the_data_sets_made_before_an_error(tmp_path):
     done = raft_exp(tmp_path, "preview=1", "corpus.num_entities=60", "dataset.p=1", "evaluation.num_distractors=99")
     assert done.returncode == 2
@@ -73,6 +76,7 @@ def test_preview_shows_the_data_sets_made_before_an_error(tmp_path):
     assert "evaluation.num_distractors=99" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_preview_shows_rows_and_stops(tmp_path):
     done = raft_exp(tmp_path, "preview=1", "corpus.num_entities=60", "dataset.p=1")
     assert done.returncode == 0, done.stderr

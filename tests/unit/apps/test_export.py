@@ -41,6 +41,7 @@ def command(run, *arguments, capsys) -> str:
     return capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_merged_model_answers_as_the_arm_did(run, merged):
     """On the prompts that its own tokenizer and chat template make."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -56,6 +57,7 @@ def test_a_merged_model_answers_as_the_arm_did(run, merged):
         assert tokens.decode(said, skip_special_tokens=True) == replies[row.id].raw
 
 
+@pytest.mark.slow
 def test_the_folder_says_how_to_prompt_it_and_what_was_measured(run, merged):
     settings = FinishedRun(run).config
     found = renderer.read(merged)
@@ -78,6 +80,7 @@ def test_the_folder_says_how_to_prompt_it_and_what_was_measured(run, merged):
     assert str(run.parent) not in card + (merged / "raft_exp.json").read_text()
 
 
+@pytest.mark.slow
 def test_weights_that_drift_too_far_are_not_written(run, tmp_path, capsys):
     told = command(run, f"out={tmp_path / 'low'}", "dtype=bfloat16", "tolerance=1e-5", capsys=capsys)
     assert "drift by" in told
@@ -89,6 +92,7 @@ def test_weights_that_drift_too_far_are_not_written(run, tmp_path, capsys):
     assert "stored as bfloat16" in (tmp_path / "low" / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_drift_is_what_changes_in_the_model_on_disk(run, merged, tmp_path):
     broken = shutil.copytree(merged, tmp_path / "broken")
     weights = load_file(broken / "model.safetensors")
@@ -216,6 +220,7 @@ print("SAID", json.dumps([one.outputs[0].text for one in model.chat(chats, setti
 """
 
 
+@pytest.mark.slow
 @pytest.mark.vllm
 def test_vllm_answers_as_the_arm_did(run, merged):
     """With the folder's own tokenizer, chat template and generation settings."""

@@ -45,6 +45,7 @@ def test_a_study_is_published_once(tmp_path):
     assert "exists already" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_publication_shows_what_the_report_shows_and_no_folder_of_the_machine(tmp_path):
     folder = "/home/anna/secret project"
     labels = ["yes", "no"] * 30
@@ -78,6 +79,7 @@ def test_a_publication_shows_what_the_report_shows_and_no_folder_of_the_machine(
     assert "\\* differs from raft (p < 0.05 after Holm's correction" in page
 
 
+@pytest.mark.slow
 def test_a_partial_run_is_refused(tmp_path):
     plan = [{"stage": stage, "status": "ran"} for stage in ("ingest", "questions", "report")]
     for name, rows, results, message in (

@@ -76,6 +76,7 @@ def test_the_console_script_is_every_command(tmp_path, arguments, first):
     assert not list(tmp_path.iterdir()), "help leaves nothing behind"
 
 
+@pytest.mark.slow
 def test_the_console_script_runs_a_study(tmp_path):
     done = run(tmp_path, CONSOLE, "dry_run=true")
     assert done.returncode == 0, done.stderr
@@ -87,6 +88,7 @@ def test_every_command_of_the_package_is_in_the_console_script():
     assert set(console.COMMANDS) == files - {"__init__", "__main__", "rewards"}  # rewards: functions for TRL
 
 
+@pytest.mark.slow
 def test_help_through_a_pipe_that_closes_is_no_error(tmp_path):
     shell = f"{sys.executable} -m raft_exp --help all | head -n 1"
     settings = {"cwd": tmp_path, "env": environment(), "capture_output": True, "text": True}

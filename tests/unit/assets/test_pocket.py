@@ -19,6 +19,7 @@ def pocket() -> tuple[object, object]:
     return load(config), load_tokenizer(config.name_or_path)
 
 
+@pytest.mark.slow
 def test_it_answers_about_the_document_asked_about_among_five_of_its_kind(pocket: tuple[object, object]) -> None:
     from raft_exp.prompts.plain_text import PlainText
     from tools.pocket.practice import INSTRUCTION, SYSTEM, Practice

@@ -31,6 +31,7 @@ def test_bm25s_itself_starts_jax(environment):
     assert "JAX started" in printed("import bm25s", environment)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", USES)
 def test_a_search_by_words_starts_no_jax_and_leaves_it_to_others(environment, use):
     assert "JAX started" not in printed(USES[use], environment)

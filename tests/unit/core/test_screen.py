@@ -55,6 +55,7 @@ def test_a_word_that_could_not_be_decoded_is_refused_in_a_line() -> None:
     screen.check_arguments(["seed=1", "prompt.task=中"])
 
 
+@pytest.mark.slow
 def test_a_command_in_a_locale_without_the_characters_says_so(tmp_path: Path) -> None:
     environment = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONPATH": str(ROOT)}
     for words in (["raft_exp", "prompt.task=中"], ["raft_exp.ask", "runs/a", "中?"]):
@@ -66,6 +67,7 @@ def test_a_command_in_a_locale_without_the_characters_says_so(tmp_path: Path) ->
         assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_every_text_file_has_a_named_encoding() -> None:
     """The locale's own would make a file that another machine, or the same program, cannot read."""
     missing = []

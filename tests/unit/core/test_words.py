@@ -241,6 +241,7 @@ def test_a_number_is_one_in_english_and_in_german_unless_both_read_it(whole, par
 numbers = st.from_regex(r"[1-9][0-9]{0,5}([.,][0-9]{1,5})?", fullmatch=True)
 
 
+@pytest.mark.slow
 @given(numbers, numbers)
 def test_numbers_of_other_digits_are_other_words(one, other):
     if one.replace(",", "").replace(".", "") != other.replace(",", "").replace(".", ""):

@@ -40,6 +40,7 @@ def evidence(passages: dict[str, Passage], question: Question) -> list[str]:
     return [passages[key].sentences[index] for key, index in question.evidence]
 
 
+@pytest.mark.slow
 def test_same_seed_same_world_and_another_seed_another() -> None:
     first, again, other = almanac(), almanac(), almanac(world_seed=4)
     assert list(first.passages()) == list(again.passages())
@@ -157,6 +158,7 @@ def test_ids_are_unique_and_max_items_takes_the_first_of_each_split(world: World
         assert [q for q in few if q.split == split] == [q for q in questions if q.split == split][:20]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_world() -> None:
     def peak(stream: Callable[[Almanac], Any], entities: int) -> int:
         corpus = almanac(num_entities=entities, world_seed=9)

@@ -195,6 +195,7 @@ def test_official_files_and_shares(real):
     assert tensorflow.counts["tensorflow_train_file_missing"] == tensorflow.counts["seeded_split"] == 1
 
 
+@pytest.mark.slow
 def test_passages_do_not_depend_on_the_seed_and_samples_are_nested(real):
     def drawn(seed: int, **changes: object) -> dict[str, str]:
         return {question.id: question.split for question in corpus(real, "tensorflow", seed, **changes).questions()}

@@ -180,6 +180,7 @@ def test_an_unzipped_file_gives_the_same(tmp_path, official):
 # Splits
 
 
+@pytest.mark.slow
 def test_one_file_is_split_by_chance(official):
     hotpotqa = corpus(official / DEV)
     assert Counter(question.split for question in hotpotqa.questions()) == {"train": 392, "test": 100, "validation": 8}
@@ -189,6 +190,7 @@ def test_one_file_is_split_by_chance(official):
     assert list(hotpotqa.passages()) == list(corpus(official / DEV, 1).passages())
 
 
+@pytest.mark.slow
 def test_max_items_are_nested_and_leave_all_else(official):
     few, more = (corpus(official / DEV, max_items=count) for count in (50, 120))
     assert (len(ids(few, "train")), len(ids(more, "train"))) == (50, 120)
@@ -368,6 +370,7 @@ def rows_of(folder: Path, split: str) -> list[Example]:
     return [row for row in read_jsonl(folder / "rows.jsonl", Example) if row.split == split]
 
 
+@pytest.mark.slow
 def test_rows_of_the_experiment(tmp_path, official):
     labels = ("dataset[raft]", "dataset[test]")
     made = run(tmp_path, *LOCAL, WHOLE, f"corpus.path={official}", "evaluation.max_items=20", only=labels)
@@ -388,6 +391,7 @@ def test_rows_of_the_experiment(tmp_path, official):
         assert row.target.endswith(f"##Answer: {train[row.id]['answer']}")
 
 
+@pytest.mark.slow
 def test_full_wiki_rows_tell_what_gold_they_hold(tmp_path, official):
     fullwiki = ("corpus.setting=fullwiki", "evaluation.max_items=60", "evaluation.arms=[base]")
     made = run(tmp_path, *LOCAL, WHOLE, f"corpus.path={official}", *fullwiki, only=["dataset[test]"])

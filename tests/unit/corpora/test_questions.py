@@ -215,6 +215,7 @@ VOCABULARY = [
 TEXTS = st.lists(st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=5).map(" ".join), min_size=1, max_size=3)
 
 
+@pytest.mark.slow
 @given(
     documents=st.lists(st.lists(TEXTS, min_size=1, max_size=8), min_size=1, max_size=3),
     asked=st.lists(st.tuples(TEXTS, TEXTS, st.integers(0, 2)), min_size=1, max_size=4),

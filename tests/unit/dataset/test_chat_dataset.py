@@ -53,6 +53,7 @@ def rows(folder: Path) -> list[Example]:
     return list(read_jsonl(folder / "rows.jsonl", Example))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["plain_text", "json", "xml"])
 def test_an_exported_chat_file_is_the_same_training_set(tmp_path, mode):
     how = (*SMALL, f"dataset.prompt_mode={mode}")
@@ -120,6 +121,7 @@ def test_a_test_question_in_the_file_fails_the_build(shared, tmp_path):
     assert {split: counts["questions"] for split, counts in overlap.items()} == {"test": 1, "validation": 0}
 
 
+@pytest.mark.slow
 def test_a_validation_question_may_stand_in_a_validation_row_alone(shared, tmp_path):
     made = run(shared, *SMALL, "export.dataset=chat")
     exports = made["export"] / "exports"
@@ -173,6 +175,7 @@ def test_odd_chats_are_one_line_whatever_the_template(tmp_path, odd, model):
     )
 
 
+@pytest.mark.slow
 def test_what_a_template_refuses_is_one_line(tmp_path):
     template = "{{ raise_exception('Too long\\nfor me') if messages | length > 2 }}"
     template += "{% for message in messages %}{{ message['content'] }}{% endfor %}"

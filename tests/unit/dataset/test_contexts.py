@@ -78,6 +78,7 @@ def chosen(ids, p, seed):
     return {item for item in ids if item in draw}
 
 
+@pytest.mark.slow
 @given(st.sets(st.text(min_size=1), min_size=1, max_size=60), st.floats(0, 1), st.floats(0, 1), st.integers(0, 99))
 @settings(max_examples=1000, deadline=None)
 def test_p_is_exact_and_nested(ids, p, q, seed):

@@ -43,6 +43,7 @@ ORDERS = st.lists(st.integers(0, len(LENGTHS) - 1), min_size=1, unique=True)
 GOLD = st.lists(st.sampled_from([f"{number}:0" for number in range(len(LENGTHS))]), unique=True)
 
 
+@pytest.mark.slow
 @given(order=ORDERS, one=GOLD, other=GOLD)
 @settings(MANY, max_examples=60)
 def test_the_cut_does_not_depend_on_which_passages_are_gold(builder, order, one, other):
@@ -52,6 +53,7 @@ def test_the_cut_does_not_depend_on_which_passages_are_gold(builder, order, one,
     assert [passage.text for passage in rows[0].context] == [passage.text for passage in rows[1].context]
 
 
+@pytest.mark.slow
 @given(order=ORDERS, gold=GOLD, named=st.lists(st.tuples(st.sampled_from(range(len(LENGTHS))), st.integers(0, 60))))
 @settings(MANY, max_examples=60)
 def test_gold_is_shown_where_all_its_named_sentences_are(builder, order, gold, named):
@@ -189,6 +191,7 @@ def test_real_gold_passages_are_cut_as_the_others_are(real):
     assert real.audit["splits"]["test"]["rows_cut"] == cut
 
 
+@pytest.mark.slow
 def test_real_rows_hold_the_gold_only_with_its_evidence(real):
     lost = 0
     for row in real.rows:

@@ -195,6 +195,7 @@ def test_gold_overlap_above_a_share_is_refused(tmp_path):
     assert check(found, allowed=True, max_gold_overlap=None)["test"]["gold_overlap"] == 1
 
 
+@pytest.mark.slow
 def test_test_abstracts_under_new_ids_are_found_on_real_records(test_data, tmp_path):
     overrides = ["+experiment=pubmedqa", f"corpus.path={test_data / 'pubmedqa'}", "model=tiny", "trainer=cpu"]
     made = run(tmp_path, *overrides, until="questions")
@@ -218,6 +219,7 @@ def test_test_abstracts_under_new_ids_are_found_on_real_records(test_data, tmp_p
     assert (found["near_questions"], found["gold_overlap"]) == (20, 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["raft", "closed_book"])
 def test_a_near_copy_is_refused_before_training_and_counted_where_it_is_allowed(tmp_path, recipe):
     passages = [{"id": f"d{n}#0", "document_id": f"d{n}", "text": text(n)} for n in range(30)]

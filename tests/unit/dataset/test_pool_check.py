@@ -50,6 +50,7 @@ def test_a_range_is_checked_by_its_largest_number_where_the_questions_are_not_wr
         check_passages(many, corpus, write, 1, passages=made["ingest"])
 
 
+@pytest.mark.slow
 def test_the_number_of_distractors_is_checked_without_a_search(made):
     folders = {"passages": made["ingest"], "questions": made["questions"]}  # and no index
     _, enough = wanted("dataset.distractors=bm25", "evaluation.distractors=hybrid")
@@ -66,6 +67,7 @@ def test_the_number_of_distractors_is_checked_without_a_search(made):
         check_questions(limited, None, **folders)
 
 
+@pytest.mark.slow
 @MANY
 @given(worlds(), st.randoms(use_true_random=False), st.booleans(), st.booleans(), st.integers(1, 6))
 def test_the_number_of_distractors_does_not_depend_on_their_order(world, random, same_document, answer_allowed, wanted):

@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import chain, count, groupby
 from unicodedata import normalize
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ def test_the_share_with_gold_is_exact_and_nested_and_all_or_nothing(world, one, 
         assert all(job.grounded == (name in shown) for name, job in few.items())
 
 
+@pytest.mark.slow
 @MANY
 @given(worlds(), SHARES, COUNTS, SEEDS)
 def test_fewer_distractors_are_the_first_of_more_row_by_row(world, p, wanted, seed):
@@ -162,6 +164,7 @@ def test_a_row_depends_on_its_question_and_the_seed_alone(world, p, seed):
         assert {name: job.context for name, job in here.items()} == {name: job.context for name, job in there.items()}
 
 
+@pytest.mark.slow
 def test_gold_stands_equally_often_at_each_place():
     from scipy.stats import chisquare
 

@@ -41,6 +41,7 @@ def measured(collection, jobs, k):
 ranked = st.tuples(st.permutations(range(SIZE)), st.sets(st.integers(0, SIZE - 1), min_size=1), st.integers(0, 2))
 
 
+@pytest.mark.slow
 @given(st.lists(ranked, min_size=1, max_size=5), st.integers(1, SIZE))
 @settings(max_examples=200, deadline=None)
 def test_figures_of_gold_are_those_of_their_definitions(collection, rankings, k):
@@ -104,6 +105,7 @@ def test_the_table_has_a_row_a_figure_and_a_column_a_test_set(collection):
     assert table({})["rows"] == []
 
 
+@pytest.mark.slow
 def test_open_questions_are_judged_by_their_answers(test_data, tmp_path):
     """NQ-open over the passages of lost-in-the-middle, against a search for the answer's words one after another."""
     folder = test_data / "natural_questions"

@@ -34,6 +34,7 @@ OFF = (
 SEEDS, SHARES = st.integers(0, 2**16), st.floats(0, 1)
 
 
+@pytest.mark.slow
 @MANY
 @given(worlds(), SHARES, SHARES, SHARES, SEEDS, st.sampled_from(["answer", "answer_only"]))
 def test_an_exact_and_nested_share_of_the_rows_without_gold_refuses(world, p, one, other, seed, target):

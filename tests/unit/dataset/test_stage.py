@@ -62,6 +62,7 @@ def real(test_data, tmp_path_factory):
     return run(folder, "+experiment=pubmedqa", *local, only=labels)
 
 
+@pytest.mark.slow
 def test_share_with_gold_is_exact_on_real_records(real):
     train = rows(real["dataset[raft]"])
     assert len(train) == 350
@@ -69,6 +70,7 @@ def test_share_with_gold_is_exact_on_real_records(real):
     assert len(rows(real["dataset[test]"], "test")) == 150
 
 
+@pytest.mark.slow
 def test_contexts_of_real_records(real):
     sizes = {q.id: len(q.gold) for q in read_jsonl(real["questions"] / "questions.jsonl", Question)}
     tested = {row.id for row in rows(real["dataset[test]"], "test")}
@@ -83,6 +85,7 @@ def test_contexts_of_real_records(real):
             assert not {passage.document_id for passage in row.context} & tested
 
 
+@pytest.mark.slow
 def test_gold_places_are_uniform_on_real_records(real):
     from scipy.stats import chisquare
 
@@ -98,6 +101,7 @@ def test_gold_places_are_uniform_on_real_records(real):
     assert chisquare([found[q] for q in range(4)], [expected[q] for q in range(4)]).pvalue > 0.01
 
 
+@pytest.mark.slow
 def test_quotes_are_verbatim_in_gold_and_rows_without_gold_say_so(real):
     figures = json.loads((real["dataset[raft]"] / "audit.json").read_text())["splits"]["train"]
     assert figures["grounded"] == 245
@@ -108,6 +112,7 @@ def test_quotes_are_verbatim_in_gold_and_rows_without_gold_say_so(real):
     assert all(row.target_grounded == row.has_gold for row in rows(real["dataset[raft]"]))
 
 
+@pytest.mark.slow
 def test_both_recipes_have_the_same_questions_in_the_same_order(real):
     raft, closed = rows(real["dataset[raft]"]), rows(real["dataset[closed_book]"])
     assert [row.id for row in raft] == [row.id for row in closed]
@@ -162,6 +167,7 @@ def slower_at_first(work: Callable[[Sequence[RowSpec]], Any]) -> Callable[[Seque
     return waited
 
 
+@pytest.mark.slow
 def test_sweeps_of_p_and_distractors_are_paired(shared):
     def made(*overrides):
         return {row.id: row for row in raft_rows(shared, *overrides)}
@@ -220,6 +226,7 @@ def test_retrieved_contexts_are_the_best_k_of_the_whole_collection(shared):
     assert told["gold"]["recall"]["1"] < told["gold"]["recall"]["3"]
 
 
+@pytest.mark.slow
 def test_gold_stands_together_where_it_is_wanted(shared):
     def contexts_of(name, *overrides):
         label = f"dataset[{name}]"
@@ -236,6 +243,7 @@ def test_gold_stands_together_where_it_is_wanted(shared):
         contexts_of("test", "evaluation.gold_at=5")
 
 
+@pytest.mark.slow
 def test_without_gold_nothing_that_is_shown_holds_the_answer(shared):
     away = "+evaluation.conditions={no_gold:{without_gold:true}}"
     made = run(shared, *SMALL, "corpus.num_entities=300", away, only=["dataset[test]", "dataset[test@no_gold]"])
@@ -311,6 +319,7 @@ def test_missing_distractors_of_a_condition_are_counted_in_the_place_of_gold_too
     assert message.endswith("remove the condition no_gold, or set evaluation.allow_fewer=true to go on with fewer")
 
 
+@pytest.mark.slow
 def test_long_contexts_are_cut_to_the_window_and_counted(shared):
     narrow = ("model.max_length=320", "model.max_new_tokens=64", "evaluation.num_distractors=6")
     made = run(shared, *SMALL, *narrow, only=["dataset[raft]"])
@@ -326,6 +335,7 @@ def test_passages_of_the_run_are_whole(shared):
     assert all("".join(passage.sentences) == passage.text for passage in found)
 
 
+@pytest.mark.slow
 def test_a_longer_instruction_of_either_kind_fits_every_arm(shared):
     tokenizer = load_tokenizer("asset:tiny")
     for longer in ("answer_instruction", "reason_instruction"):

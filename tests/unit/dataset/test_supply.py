@@ -11,6 +11,7 @@ from raft_exp.dataset.supply import SettingNames
 from tests.helpers.worlds import MANY, study, worlds
 
 
+@pytest.mark.slow
 @MANY
 @given(worlds(), st.floats(0, 1), st.integers(1, 20), st.integers(0, 2**16))
 def test_too_few_distractors_are_an_error_with_remedies_that_help(world, p, wanted, seed):

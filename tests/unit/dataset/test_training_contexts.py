@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +41,7 @@ def rows(made: Study, choose: ContextChooser, how: RaftRecipe, split: str = "tra
     return {row.question.id: row for row in made_rows}
 
 
+@pytest.mark.slow
 @MANY
 @given(worlds(), st.integers(1, 6), SEEDS, KINDS)
 def test_gold_is_what_the_context_holds_and_decides_the_target(world, k, seed, kind):

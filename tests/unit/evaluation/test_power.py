@@ -48,6 +48,7 @@ def test_mcnemar_finds_as_often_as_predicted(n, discordance, difference):
     assert found / trials == pytest.approx(expected, abs=4 * math.sqrt(expected * (1 - expected) / trials))
 
 
+@pytest.mark.slow
 def test_the_questions_of_a_graded_metric_give_its_power():
     random, deviation, difference = np.random.default_rng(1), 0.4, 0.1
     n = power.questions_for_mean(difference, deviation)

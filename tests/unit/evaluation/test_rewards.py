@@ -67,6 +67,7 @@ def scored(examples: list[Example], replies: list[str]) -> ScoredArm:
 CASES = st.lists(st.tuples(st.sampled_from(REPLIES), st.sampled_from(list(CONTEXTS))), min_size=1, max_size=6)
 
 
+@pytest.mark.slow
 @given(CASES, st.sampled_from(["exact_match", "f1", "answer_in_reply", "rouge_l"]))
 def test_a_reward_is_what_the_report_counts(cases, metric):
     replies = [raw for raw, _ in cases]

@@ -122,6 +122,7 @@ evaluate(small.evaluate_stage(engine=SMALL_BATCHES), test=Path(sys.argv[1]), out
 """
 
 
+@pytest.mark.slow
 def test_kill_9_loses_at_most_the_batch_in_flight(tmp_path, test_rows, monkeypatch):
     whole = run(tmp_path / "whole", test_rows)
     out = tmp_path / "out"

@@ -260,6 +260,7 @@ def test_arms_of_different_length_are_refused() -> None:
         compare(MEAN, [1.0, 0.0], [1.0], generator(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [SHARE, MEAN, MACRO], ids=["share", "mean", "macro_f1"])
 def test_equal_arms_are_seldom_told_apart(metric: Metric) -> None:
     """Two arms of the same skill on the same items: p < 0.05 in about one study of twenty, not more."""

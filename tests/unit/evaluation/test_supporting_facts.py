@@ -197,6 +197,7 @@ def study(folder: Path, rows: list[dict[str, Any]]) -> tuple[list[Example], Supp
     return examples, SupportingFacts(folder, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "number"), [("hotpot_dev_distractor_v1.json.gz", 500), ("hotpot_dev_fullwiki_v1.json.gz", 200)]
 )

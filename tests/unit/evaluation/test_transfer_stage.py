@@ -60,6 +60,7 @@ def test_each_arm_with_weights_is_compared_with_the_untrained_arm_of_equal_conte
     assert rows["sft", "base"]["difference"] == 0.25
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=12))
 def test_the_difference_is_the_mean_over_the_same_questions(tmp_path_factory, outcomes):
     rag, raft = zip(*outcomes, strict=True)

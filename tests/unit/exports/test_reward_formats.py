@@ -153,6 +153,7 @@ def test_whatever_the_passages_say_a_rejected_reply_quotes_a_distractor(texts, d
         assert not quotable or len(free) < len(evidence)
 
 
+@pytest.mark.slow
 def test_the_datasets_package_reads_the_columns(tmp_path):
     from datasets import load_dataset
 

@@ -60,6 +60,7 @@ def test_passages_go_into_the_file_that_is_named(tmp_path):
     assert "export.format=jsonl or parquet" in several.stderr
 
 
+@pytest.mark.slow
 def test_a_push_that_fails_is_one_line_after_a_whole_study(tmp_path):
     wanted = (*SMALL, "until=dataset", "export.dataset=chat", "export.format=hf", "export.push_to_hub=me/towns")
     for status in ("ran", "reused"):

@@ -95,6 +95,7 @@ def test_the_long_answer_is_the_original_answer_of_real_records(test_data, tmp_p
         assert base["oracle"] == "\n\n".join(text for text in records[row.id]["CONTEXTS"] if text.strip())
 
 
+@pytest.mark.slow
 def test_passages_go_back_in_through_their_door_unchanged(made, tmp_path):
     file = made["export"] / "exports" / "passages.jsonl"
     assert file.read_bytes() == (made["ingest"] / "passages.jsonl").read_bytes()
@@ -105,6 +106,7 @@ def test_passages_go_back_in_through_their_door_unchanged(made, tmp_path):
             assert (back / name).read_bytes() == (made["ingest"] / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_a_study_on_ready_passages_and_questions_has_the_same_rows(made, tmp_path):
     back = run(tmp_path, *door(made))
     for name in ("raft", "closed_book", "test"):
@@ -171,6 +173,7 @@ def test_the_card_says_what_the_data_is(made, folder):
         assert told in body
 
 
+@pytest.mark.slow
 def test_a_licence_that_nobody_stated_is_not_made_up(made, tmp_path):
     wanted = (*door(made), "export.dataset=chat", "export.format=hf")
     silent = run(tmp_path, *wanted)["export"] / "exports" / "hf" / "README.md"
@@ -202,6 +205,7 @@ def test_a_format_without_a_training_set_is_refused(tmp_path):
     assert "export" in run(tmp_path, *SMALL[:1], "evaluation.arms=[base,rag]", "export.dataset=eval")
 
 
+@pytest.mark.slow
 def test_exports_change_no_other_key(tmp_path):
     plain = run(tmp_path, *SMALL)
     assert "export" not in plain

@@ -78,6 +78,7 @@ def test_a_pattern_without_end_is_refused_when_the_study_is_planned(changed, cha
     assert told.endswith("replace the pattern by a list of module names")
 
 
+@pytest.mark.slow
 def test_a_pattern_without_end_is_refused_before_peft_uses_it(changed):
     folder = changed(**PATTERNS[0])
     model = loading.load(small.model_config())

@@ -134,6 +134,7 @@ def test_a_model_without_positions_has_no_limit():
     assert checks._positions({"max_position_embeddings": 9, "alibi": True}) is None
 
 
+@pytest.mark.slow
 def test_a_chat_template_beyond_the_embeddings(folder):
     import torch
     from transformers import AutoModelForCausalLM
@@ -188,6 +189,7 @@ def test_a_tokenizer_without_end_token(folder):
     assert len(check(name)) == 1
 
 
+@pytest.mark.slow
 def test_a_template_that_fails(folder):
     assert "the chat template of" in refusal(folder(tokenizer=qwen2("{{ raise_exception('never') }}")))
 

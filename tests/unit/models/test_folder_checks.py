@@ -163,6 +163,7 @@ ODD = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=min(EXAMPLES, 60),  # each builds a model
     deadline=None,

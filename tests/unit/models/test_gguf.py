@@ -57,6 +57,7 @@ def test_the_end_token_is_the_one_of_the_file(tmp_path, end):
     assert json.loads((folder / "config.json").read_text())["eos_token_id"] == number
 
 
+@pytest.mark.slow
 def test_the_chat_template_is_the_files_own_and_ends_a_turn(tmp_path):
     folder = unpacked(tmp_path, chat_template=gguf_file.CHATML)
     tokenizer = loading.load_tokenizer(str(folder))
@@ -76,6 +77,7 @@ def test_a_template_that_asks_for_the_date_is_known_before_the_conversion(tmp_pa
     assert [list(files) for files in asked] == [["prompt.date"], []]
 
 
+@pytest.mark.slow
 def test_words_are_split_as_the_file_says(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

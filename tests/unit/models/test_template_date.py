@@ -78,6 +78,7 @@ def keys(name: str, *overrides: str) -> dict[str, str]:
     return {stage.label: stage.key for stage in stages(f"model.name_or_path={name}", *overrides)}
 
 
+@pytest.mark.slow
 def test_the_date_is_in_the_keys_of_models_that_ask_for_it(tmp_path):
     dated, plain = model(tmp_path / "dated", DATED), model(tmp_path / "plain", CHATML)
     first, other = keys(dated), keys(dated, "prompt.date=2025-01-31")

@@ -82,6 +82,7 @@ def test_a_reranker_is_refused_before_anything_runs(tmp_path: Path) -> None:
         stages_of(f"evaluation.nli={{name_or_path:{tiny.write(tmp_path)}}}")
 
 
+@pytest.mark.slow
 def test_a_run_reuses_the_replies_and_its_report_can_be_made_again(nli: str, small_study: Path, tmp_path: Path) -> None:
     store, run = tmp_path / "store", tmp_path / "run"
     shutil.copytree(small_study.parent / "store", store, symlinks=True)

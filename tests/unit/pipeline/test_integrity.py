@@ -66,6 +66,7 @@ def damage(path: Path, kind: str, place: float) -> None:
         path.write_bytes(b"" if kind == "emptied" else content)
 
 
+@pytest.mark.slow
 @given(
     name=st.sampled_from(FILES),
     kind=st.sampled_from(["bit", "letter", "cut", "grown", "emptied", "removed"]),

@@ -31,6 +31,7 @@ def said(done: CompletedProcess[str]) -> str:
     return " ".join(f"{done.stdout} {done.stderr}".split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "metric", "warned"), [(12, "", True), (10, "", False), (12, "rouge_l", False)])
 def test_long_answers_are_told_before_training(tmp_path, words, metric, warned):
     study = answered_in(words, tmp_path) + ([f"evaluation.primary.metric={metric}"] if metric else [])

@@ -55,6 +55,7 @@ def _state(folder: Path) -> str:
     return (folder / "stat").read_text().rpartition(") ")[2][0]
 
 
+@pytest.mark.slow
 def test_stages_of_one_name_share_a_process_that_ends_when_another_comes(tmp_path):
     study = Study(tmp_path)
     with contextlib.closing(study.child):
@@ -68,6 +69,7 @@ def test_stages_of_one_name_share_a_process_that_ends_when_another_comes(tmp_pat
     assert not workers(study.config_file)
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_one_clear_error_and_the_next_stage_has_a_new_one(tmp_path):
     study = Study(tmp_path)
     with contextlib.closing(study.child):
@@ -102,6 +104,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_a_process_between_two_stages_ends_with_its_study(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, str(tmp_path)],

@@ -31,6 +31,7 @@ def test_without_turns_they_stand_in_the_message_itself():
     assert user["content"] == "Question: 0?\nSay it.\n##Answer: 0\n\nQuestion: 9?\nSay it."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tokenizer", "turns"),
     [
@@ -52,6 +53,7 @@ def test_turns_where_the_chat_template_shows_them_else_one_message(tokenizer, tu
     assert text.index(EXAMPLES[0].reply) < text.index(EXAMPLES[2].reply) < text.index("Question: 9?")
 
 
+@pytest.mark.slow
 @given(lengths=st.lists(st.integers(0, 30), max_size=4), budget=st.integers(0, 200))
 def test_as_many_of_the_first_as_fit_and_never_another_prompt(lengths, budget):
     tokenizer = tokenizers.shipped()

@@ -65,6 +65,7 @@ def test_english_prompts_keep_their_keys_and_modes():
     assert all(mode_of(prompt, name) == MODES[name] for name in MODES)
 
 
+@pytest.mark.slow
 def test_own_headings_win_and_are_checked():
     own = parse(compose("prompt.language=de", "+prompt.headings={passage:Absatz,question:Frage}")).prompt.headings
     assert (own.passage, own.title) == ("Absatz", "Titel")

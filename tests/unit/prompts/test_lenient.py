@@ -122,6 +122,7 @@ FORMS = (
 )
 
 
+@pytest.mark.slow
 def test_real_answers_come_back_whole_out_of_every_form(test_data: Path) -> None:
     rows = (test_data / "natural_questions" / "nq_open" / "NQ-open.dev.jsonl").read_text().splitlines()
     answers = {answer for row in rows for answer in json.loads(row)["answer"]}

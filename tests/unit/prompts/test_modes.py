@@ -97,6 +97,7 @@ def headed(document: Document) -> Document:
     return Document(document.question, passages, document.instruction)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @given(question=ANY, passages=PASSAGES, instruction=ANY)
 @example(question="", passages=[], instruction="")

@@ -54,6 +54,7 @@ def test_what_cannot_be_is_refused_in_one_line(override, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_prompt_of_ones_own_is_one_yaml_file(tmp_path):
     (tmp_path / "conf" / "prompt").mkdir(parents=True)
     (tmp_path / "conf" / "prompt" / "mine.yaml").write_text(

@@ -55,6 +55,7 @@ def test_a_ready_adapter_and_a_rate_are_named():
     assert described({**settings("sft"), "trainer": {"learning_rate": 3e-5}}).endswith("learning_rate: 3e-05.")
 
 
+@pytest.mark.slow
 def test_the_report_explains_its_arms(small_study):
     for page in ("report.md", "report.html"):
         text = (small_study / page).read_text(encoding="utf-8")

@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from raft_exp.core.audit import OVERLAP_COUNTS, ROW_COUNTS
 from raft_exp.reporting import audit_words
 from raft_exp.reporting.audit_tables import audit_views
@@ -84,6 +86,7 @@ def test_zeros_are_named_in_one_line() -> None:
     assert "distractors that hold an answer" not in dict(table.rows)
 
 
+@pytest.mark.slow
 def test_no_key_of_the_audit_stands_on_a_page(study: Study) -> None:
     (study.root / "raft_data" / "audit.json").write_text(json.dumps(DATASET))
     (study.root / "test" / "audit.json").parent.mkdir(exist_ok=True)
@@ -97,6 +100,7 @@ def test_no_key_of_the_audit_stands_on_a_page(study: Study) -> None:
         )
 
 
+@pytest.mark.slow
 def test_no_two_headings_of_a_page_are_equal(study: Study, tmp_path: Path) -> None:
     (study.root / "raft_data" / "audit.json").write_text(json.dumps(DATASET))
     out = study.run()

@@ -94,6 +94,7 @@ def questions(dom: str) -> list[int]:
     return [int(number) for number in re.findall(r"<h3>Question number (\d+)\?</h3>", dom)]
 
 
+@pytest.mark.slow
 def test_a_link_shows_where_one_arm_is_right_and_another_wrong(chromium: str, page: Path, tmp_path: Path) -> None:
     wanted = [i for i in range(1, 48) if i % 4 != 3 and i % 3 == 0]
     dom = opened(chromium, page, "right=raft&wrong=rag", tmp_path)
@@ -104,6 +105,7 @@ def test_a_link_shows_where_one_arm_is_right_and_another_wrong(chromium: str, pa
     assert questions(rest) == wanted[10:]
 
 
+@pytest.mark.slow
 def test_words_and_slices_narrow_the_choice(chromium: str, page: Path, tmp_path: Path) -> None:
     dom = opened(chromium, page, "q=NUMBER%204&slice=kind%3Anew", tmp_path)
     assert questions(dom) == [41, 43, 45, 47]
@@ -136,6 +138,7 @@ def test_a_link_shows_where_judge_and_metric_disagree(chromium: str, page: Path,
     assert choice.replace("&", "&amp;") in page.read_text(), "the table of judge and metric has the link"
 
 
+@pytest.mark.slow
 def test_the_words_of_the_judge_and_the_claims_stand_below_each_reply(
     chromium: str, page: Path, tmp_path: Path
 ) -> None:
@@ -159,6 +162,7 @@ def test_hostile_text_stays_text_in_the_browser(chromium: str, page: Path, tmp_p
     assert seen.text.count("</script><img src=x") >= 5, "question, answer, passage, reply, words of the judge"
 
 
+@pytest.mark.slow
 def test_a_reply_is_shown_once(chromium: str, tmp_path: Path) -> None:
     """An unparsed reply is its own lenient reading, and in some forms its own answer."""
     made = Study(tmp_path, [example(0, "no"), example(1, "yes")])

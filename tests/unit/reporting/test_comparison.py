@@ -214,6 +214,7 @@ def test_an_unfinished_run_is_named(sweep: Path, tmp_path: Path) -> None:
     assert done.stderr == f"DataError: {sweep / '10.4'}: {told}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", ["outt=x", "outt=/some/folder"])
 def test_a_setting_that_there_is_not_is_told_from_a_folder(sweep: Path, wrong: str) -> None:
     done = run_module("raft_exp.report", sweep, str(sweep / "10.4"), wrong)

@@ -5,6 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from raft_exp.core.records import ContextPassage, Example, write_jsonl
 from raft_exp.reporting.examples import LIMIT, choose, examples
 from raft_exp.reporting.render import embedded
@@ -100,6 +102,7 @@ def test_claims_name_the_passages_by_their_numbers(tmp_path: Path) -> None:
     assert found["judge"] == []
 
 
+@pytest.mark.slow
 def test_the_file_stays_small(tmp_path: Path) -> None:
     names = [f"q{i}" for i in range(LIMIT + 20)]
     rows = [row(name, *["long " * 500] * 20) for name in names]

@@ -43,6 +43,7 @@ def test_a_sweep_over_the_length_has_a_curve_for_each_place_of_gold(long: Result
     assert [[point for point, _ in sweep.points] for sweep in found] == [[19, 49, 99]] * 3
 
 
+@pytest.mark.slow
 def test_the_report_has_passages_and_tokens_of_each_condition_and_the_plot(long: Results, tmp_path: Path) -> None:
     text, markdown = pages(tmp_path, long)
     assert "| condition | passages | tokens | raft | rag |" in markdown

@@ -4,12 +4,15 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.html_page import Page
 from tests.helpers.report_study import HOSTILE, Study, answered, example, results
 
 OURS: list[dict[str, str | None]] = [{"type": "application/json", "id": "examples-data"}, {}]  # data, then the script
 
 
+@pytest.mark.slow
 def test_the_page_loads_nothing(study: Study) -> None:
     html = (study.run() / "report.html").read_text()
     page = Page(html)
@@ -59,6 +62,7 @@ def test_a_missing_loss_file_leaves_the_plot_out(study: Study) -> None:
     assert ">Training<" not in html
 
 
+@pytest.mark.slow
 def test_how_good_the_retriever_is_stands_in_results_and_pages(study: Study) -> None:
     without = study.run("without")
     assert results(without)["retrieval"] == {}

@@ -119,6 +119,7 @@ def test_an_arm_with_gold_alone_is_graded_on_its_own_rows(study: Study) -> None:
         study.run(gold_test=study.root / "gold")
 
 
+@pytest.mark.slow
 def test_seconds_stand_in_a_file_of_their_own(study: Study) -> None:
     study.run()
     (study.root / "answers_rag" / "timings.json").write_text('{"seconds": 12.0, "answers": 40}')
@@ -243,6 +244,7 @@ def test_without_a_raft_arm(study: Study, names: list[str], reference: str) -> N
     assert reference in found["verdict"]
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(study: Study) -> None:
     first, second = study.run("one"), study.run("two")
     for path in first.rglob("*.*"):

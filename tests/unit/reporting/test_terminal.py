@@ -2,6 +2,8 @@
 
 import io
 
+import pytest
+
 from tests.helpers.report_study import Study, results
 
 
@@ -25,6 +27,7 @@ def test_the_table_for_the_terminal(study: Study) -> None:
     assert "invented" not in text, "no prompt asks for quotes"
 
 
+@pytest.mark.slow
 def test_requested_metrics_have_a_column_in_the_terminal_and_the_others_are_named(study: Study) -> None:
     from rich.console import Console
 
@@ -42,6 +45,7 @@ def test_requested_metrics_have_a_column_in_the_terminal_and_the_others_are_name
     assert "2 more in report.md: " in text
 
 
+@pytest.mark.slow
 def test_the_caption_says_what_is_corrected_and_what_n_counts(study: Study) -> None:
     from rich.console import Console
 

@@ -125,6 +125,7 @@ def test_another_contrast_can_be_named(
     assert {row["a"] for row in found["comparisons"]} == {arm}
 
 
+@pytest.mark.slow
 def test_without_rag_the_contrast_is_with_sft_rag_and_else_with_the_first_other_arm(open_study: Study) -> None:
     sft_rag = {"recipe": "closed_book", "context": "passages"}
     open_study.config["arms"] = {"base": ARMS["base"], "sft_rag": sft_rag, "raft": ARMS["raft"]}
@@ -135,6 +136,7 @@ def test_without_rag_the_contrast_is_with_sft_rag_and_else_with_the_first_other_
     assert results(open_study.run())["primary"]["against"] == "own"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [None, "f1"])
 def test_a_difference_of_form_is_not_called_worse(open_study: Study, metric: str | None) -> None:
     """raft answers all questions as "The answer is **X**."; rag as many, in the requested form."""
@@ -168,6 +170,7 @@ def test_exact_match_of_long_references_is_told_with_metrics_that_suit(tmp_path:
     assert not about(judged(study)[1], "in the median")
 
 
+@pytest.mark.slow
 def test_a_difference_that_form_hides_or_turns_round_is_told(open_study: Study) -> None:
     say(open_study, "rag", 240, prose)
     say(open_study, "raft", 150)
@@ -201,6 +204,7 @@ def test_the_readings_may_agree_on_the_winner_and_not_on_the_size(open_study: St
     assert about(warnings, "+66.7 points", "+56.7 points")
 
 
+@pytest.mark.slow
 def test_few_questions_tell_nothing(tmp_path: Path) -> None:
     study = Study(tmp_path, [example(i, "yes") for i in range(8)])
     for arm, label in (("base", "yes"), ("rag", "no"), ("raft", "yes")):
@@ -242,6 +246,7 @@ def test_which_models_are_untrained(name: str, untrained: bool) -> None:
     assert has_random_weights(name) is untrained
 
 
+@pytest.mark.slow
 def test_few_steps_are_a_debug_run(open_study: Study) -> None:
     say(open_study, "rag", 100)
     losses = open_study.root / "adapter" / "metrics.csv"
@@ -251,6 +256,7 @@ def test_few_steps_are_a_debug_run(open_study: Study) -> None:
     assert judged(open_study)[1] == []
 
 
+@pytest.mark.slow
 def test_truncated_and_empty_replies_and_missing_ones(open_study: Study) -> None:
     say(open_study, "rag", 100)
     open_study.config["settings"] = {"model": {"max_new_tokens": 32}}
@@ -268,6 +274,7 @@ def test_truncated_and_empty_replies_and_missing_ones(open_study: Study) -> None
     assert not about(warnings, "parsed"), "90% and more are"
 
 
+@pytest.mark.slow
 def test_cut_prompts_are_told(open_study: Study) -> None:
     say(open_study, "rag", 100)
     (open_study.root / "test").mkdir()
@@ -299,6 +306,7 @@ def test_no_arm_above_chance(tmp_path: Path) -> None:
     assert not about(judged(study)[1], "clearly above")
 
 
+@pytest.mark.slow
 def test_no_arm_above_the_question_alone(open_study: Study) -> None:
     for arm in ARMS:
         say(open_study, arm, 100)
@@ -363,6 +371,7 @@ def test_warnings_stand_beside_the_verdict_everywhere(open_study: Study) -> None
     assert markdown.count("- Warning: ") == 2
 
 
+@pytest.mark.slow
 def test_what_a_contrast_isolates(open_study: Study) -> None:
     closed = {"recipe": "closed_book", "context": "passages", "cot": False}
     open_study.config["arms"] = {

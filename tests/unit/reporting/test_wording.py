@@ -79,6 +79,7 @@ def as_run(study, name, metrics):
     return folder
 
 
+@pytest.mark.slow
 def test_a_comparison_of_runs_has_the_wording_of_the_same_texts_alone(study):
     runs, _ = open_runs([as_run(study, "first", [])])
     twin = replace(runs[0], config={**runs[0].config, "evaluation": {"metrics": ["f1"]}})

@@ -37,6 +37,7 @@ def study(tmp_path_factory):
     return run(tmp_path_factory.mktemp("study"), *WORLD, *ENCODER, *more)
 
 
+@pytest.mark.slow
 def test_every_passage_and_question_has_its_vector(study):
     collection, vectors = Passages(study["ingest"]), np.load(study["embed"] / "vectors.npy")
     assert vectors.shape == (len(collection), 384)
@@ -51,6 +52,7 @@ def test_every_passage_and_question_has_its_vector(study):
     assert np.load(study["embed[questions]"] / "vectors.npy").shape == (len(asked), 384)
 
 
+@pytest.mark.slow
 def test_a_real_encoder_finds_the_gold_and_near_distractors(study):
     figures = json.loads((study["dataset[test]"] / "audit.json").read_text())
     assert figures["gold_found"]["recall"] > 0.6
@@ -61,6 +63,7 @@ def test_a_real_encoder_finds_the_gold_and_near_distractors(study):
     assert len(rows(study["dataset[raft]"])) > 30
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_bytes(study, tmp_path, monkeypatch):
     monkeypatch.setattr(embed_stage, "_SLICE", 16)
     stage, passages = EmbedStage(config()), study["ingest"]
@@ -91,6 +94,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(study, tmp_path, monkeypatch):
     assert (killed / "vectors.npy").read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_above_exact_up_to_an_index_is_built_and_used(study, tmp_path):
     pytest.importorskip("faiss")
     dense = ("evaluation.context=retrieved", "retriever=dense", "encoder.exact_up_to=50")
@@ -124,6 +128,7 @@ def test_without_the_hub_one_line_says_so():
         encoder.load(replace(config(), name_or_path=str(Path(__file__).parent)))
 
 
+@pytest.mark.slow
 def test_questions_are_embedded_alone(study, tmp_path):
     embed_questions(EmbedStage(config(query_prefix="query: ")), questions=study["questions"], out=tmp_path)
     assert json.loads((tmp_path / "counts.json").read_text())["dimensions"] == 384

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ scores = st.integers(1, 90).flatmap(
 )
 
 
+@pytest.mark.slow
 @given(scores)
 @settings(max_examples=200, deadline=None)
 def test_the_order_is_that_of_the_sums_of_reciprocal_ranks(made):

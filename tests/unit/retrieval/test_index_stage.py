@@ -45,6 +45,7 @@ def small_portions(monkeypatch):
     monkeypatch.setattr(index, "_PART", 20_000)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_collection(tmp_path, small_portions):
     """Of words that are all rare: the postings of one word are in memory together."""
     peaks = []

@@ -38,6 +38,7 @@ def collection(tmp_path_factory):
     return Passages(folder)
 
 
+@pytest.mark.slow
 @given(scores, st.sets(st.integers(0, 1)), st.none() | st.floats(-1, 1), st.none() | st.floats(0, 1))
 @settings(max_examples=1000, deadline=None)
 def test_what_is_too_similar_is_passed_over_and_counted(collection, found, gold, max_score, relative):

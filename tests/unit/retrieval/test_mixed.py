@@ -28,6 +28,7 @@ def fixed(ordinals):
     return lambda _: iter(ordinals)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(st.integers(0, SIZE - 1), unique=True, max_size=30), min_size=1, max_size=4),
     st.lists(st.floats(0.01, 1), min_size=4, max_size=4),

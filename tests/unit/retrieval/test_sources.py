@@ -33,6 +33,7 @@ from tests.unit.dataset.test_stage import SMALL, rows, run
 SHARES: Shares = {"random": 0.25, "bm25": 0.25, "dense": 0.5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dense", "bm25", "hybrid", "mixed"])
 @given(worlds(), st.integers(0, 5), st.integers(0, 2**16), st.sampled_from([Margin(), Margin(None, 0.05), Margin(2.0)]))
 @MANY
@@ -115,6 +116,7 @@ def test_given_distractors_are_the_published_ones_and_too_few_are_counted(study,
     assert audit["fewer_distractors"]["validation"] == sum(each.split == "validation" for each in questions)
 
 
+@pytest.mark.slow
 def test_mixed_distractors_come_from_every_source(study, tmp_path):
     shares = "dataset.mixed={random:0.5,bm25:0.5}"
     made, audit = raft(study, tmp_path, None, "dataset.distractors=mixed", shares, "dataset.p=1")
@@ -247,6 +249,7 @@ def test_a_missing_package_is_named(monkeypatch):
         stages_of("dataset.distractors=dense")
 
 
+@pytest.mark.slow
 def test_hotpotqa_rows_stand_beside_their_own_paragraphs(test_data, tmp_path):
     data = ["+experiment=hotpotqa", f"corpus.path={test_data / 'hotpotqa'}", "model=tiny", "trainer=cpu"]
     data.append("model.max_length=8192")  # no passage is cut
@@ -259,6 +262,7 @@ def test_hotpotqa_rows_stand_beside_their_own_paragraphs(test_data, tmp_path):
         assert set(names) <= set(given[row.id])
 
 
+@pytest.mark.slow
 def test_pubmedqa_rows_keep_the_margin(test_data, tmp_path):
     data = ["+experiment=pubmedqa", f"corpus.path={test_data / 'pubmedqa'}", "model=tiny", "trainer=cpu"]
     data.append("model.max_length=8192")  # no passage is cut

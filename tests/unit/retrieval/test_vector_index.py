@@ -88,6 +88,7 @@ else:
 
 
 # killed before a block is encoded, or while the lists are written: then the last block, which is short, is made again
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "left"), [("codes", 0), ("codes", 2), ("lists", 3)])
 def test_a_killed_build_goes_on_to_the_same_bytes(tmp_path, monkeypatch, where, left):
     vectors = made(30_000)

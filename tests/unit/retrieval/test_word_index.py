@@ -29,6 +29,7 @@ def peer(made: list[str]) -> Any:
     return index
 
 
+@pytest.mark.slow
 @given(texts, st.lists(words, max_size=8).map(" ".join))
 @settings(max_examples=500, deadline=None)
 def test_scores_are_those_of_bm25s_to_the_bit(tmp_path_factory, made, question):
@@ -50,6 +51,7 @@ def collection():
     return [" ".join(vocabulary[np.minimum(generator.zipf(1.3, size), 3000) - 1]) for size in lengths]
 
 
+@pytest.mark.slow
 def test_the_bytes_depend_on_neither_the_parts_nor_the_chunks(tmp_path, collection, monkeypatch):
     made = []
     tried = [
@@ -72,6 +74,7 @@ def test_the_bytes_depend_on_neither_the_parts_nor_the_chunks(tmp_path, collecti
     assert counts == {"passages": 2000, "words": len(peer(collection).vocab_dict) - 1, "postings": counts["postings"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [7, 2**20])
 def test_scores_of_a_larger_collection_are_those_of_bm25s_to_the_bit(tmp_path, collection, monkeypatch, block):
     monkeypatch.setattr(word_index, "_BLOCK", block)

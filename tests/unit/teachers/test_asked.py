@@ -123,6 +123,7 @@ def test_what_cannot_be_used_is_asked_again_with_the_reason_and_then_put_aside(t
     assert sum(row["has_gold"] for row in rows["raft"]) == round(0.5 * 29)
 
 
+@pytest.mark.slow
 def test_another_study_pays_nothing_for_what_was_asked_before(tmp_path):
     ask = [*corpus(tmp_path), "dataset.num_distractors=2", "evaluation.num_distractors=2"]
     with ScriptedServer(lambda prompt, _: good(prompt)) as server:
@@ -229,6 +230,7 @@ def test_without_a_key_it_says_which_variable_and_asks_nothing(tmp_path, monkeyp
         run(tmp_path / "store", *corpus(tmp_path), *teacher(server), until="targets")
 
 
+@pytest.mark.slow
 def test_what_the_ledger_holds_needs_no_key_and_what_it_lacks_does(tmp_path):
     ask, store = corpus(tmp_path), tmp_path / "store"
     with ScriptedServer(lambda prompt, _: good(prompt)) as server:
@@ -308,6 +310,7 @@ def study(folder: Path, store: Path, *overrides: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_pay_once(tmp_path):
     ask = corpus(tmp_path, 100)
     with ScriptedServer(lambda prompt, _: Say(good(prompt).text, delay=0.3)) as server:

@@ -40,6 +40,7 @@ def rows(file: Path) -> list[dict]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_model_in_this_process_writes_targets_once(tmp_path, monkeypatch):
     made = targets(tmp_path, "transformers", "teacher.window=40", "teacher.targets.gate.retries=1")
     found = rows(made / "targets.jsonl")

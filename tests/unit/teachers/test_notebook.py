@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.helpers.scripted_server import Say, ScriptedServer
 from tests.helpers.scripted_teacher import teacher
 from tests.helpers.stages import run
@@ -9,6 +11,7 @@ from tests.helpers.stages import run
 FIVE = "The trial enrolled many patients over two years. " * 5
 
 
+@pytest.mark.slow
 def test_five_sentences_from_the_whole_oracle_become_raft_base_files(tmp_path, test_data, monkeypatch):
     monkeypatch.setenv("SCRIPTED_KEY", "sk-planted")
     local = [f"corpus.path={test_data / 'pubmedqa'}", "corpus.train=pqa_labeled", "corpus.max_items=30", "model=tiny"]

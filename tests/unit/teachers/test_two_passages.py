@@ -105,6 +105,7 @@ def test_a_pair_gives_a_question_whose_gold_is_both_passages(tmp_path):
                 assert sum(passage["gold"] for passage in row["context"]) == 2
 
 
+@pytest.mark.slow
 def test_each_reason_is_counted_and_nothing_is_paid_twice(tmp_path):
     whole, _ = written(tmp_path, good)
     numbers = sorted(int(row["answers"][0]) - 40 for row in lines(whole["questions"] / "questions.jsonl"))

@@ -95,6 +95,7 @@ def test_more_items_pay_for_what_is_new_alone_and_keep_the_test(tmp_path):
     assert (len(ids(few, "train")), len(ids(many, "train"))) == (10, 30)
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_study_takes_them_as_any_questions(tmp_path):
     made, server = written(tmp_path, lambda prompt, _: good(prompt), until="dataset")
     assert len(server.asked) == 40 + 80 + 64
@@ -104,6 +105,7 @@ def test_the_rest_of_the_study_takes_them_as_any_questions(tmp_path):
     assert len(lines(made["dataset[test]"] / "rows.jsonl")) == 16
 
 
+@pytest.mark.slow
 def test_another_task_for_targets_does_not_touch_the_questions(tmp_path):
     before, _ = written(tmp_path, lambda prompt, _: good(prompt), until="dataset")
     more = ("teacher.targets.temperature=0.7", "teacher.check=null")

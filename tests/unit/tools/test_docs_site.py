@@ -83,6 +83,7 @@ def test_tables_of_metrics_errors_and_fields():
     assert "| `place` | `str` | place in the document" in fields
 
 
+@pytest.mark.slow
 def test_the_page_of_commands_shows_their_help():
     page: Any = SimpleNamespace(file=SimpleNamespace(src_uri="reference/commands.md"))
     config: Any = None

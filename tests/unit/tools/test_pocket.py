@@ -18,6 +18,7 @@ TEXTS = (
 )
 
 
+@pytest.mark.slow
 def test_no_name_of_practice_is_a_name_of_the_study() -> None:
     study = {made_name(seed, "study", number) for seed in range(3) for number in range(30_000)}
     practice = {made_name(0, "practice", number) for number in range(30_000)}

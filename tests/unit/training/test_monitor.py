@@ -46,6 +46,7 @@ def test_a_gradient_that_explodes_is_told_once(caplog):
     assert message.startswith("step 201: the gradient's norm is 100; the median of recent steps is 1")
 
 
+@pytest.mark.slow
 def test_a_training_without_a_step_forward_says_so(tmp_path, caplog):
     rows = small.dataset(tmp_path / "rows", train=4, validation=0)
     with caplog.at_level(logging.WARNING):

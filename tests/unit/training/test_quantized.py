@@ -117,6 +117,7 @@ def test_packed_padded_and_one_by_one_are_the_same(some_rows):
         assert float((our_gradient - gradient).norm() / gradient.norm()) < 1e-4, split
 
 
+@pytest.mark.slow
 def test_the_same_settings_give_the_same_bytes_with_and_without_recomputed_activations(tmp_path, rows, unbroken):
     out, files = unbroken
     with (out / "metrics.csv").open() as file:

@@ -86,6 +86,7 @@ def test_the_same_settings_give_the_same_bytes(tmp_path, rows, unbroken):
     assert run(other, rows, workers=1, checkpoint_every=100) == unbroken  # runtime settings
 
 
+@pytest.mark.slow
 def test_activations_computed_again_are_the_same_activations(tmp_path, rows, unbroken):
     assert run(tmp_path, rows, activation_checkpointing=True) == unbroken
     other = tmp_path / "auto"
@@ -221,6 +222,7 @@ def test_two_processes_learn_what_one_learns(tmp_path, rows):
         )
 
 
+@pytest.mark.slow
 def test_the_loss_goes_down(tmp_path, rows):
     run(tmp_path, rows, max_steps=60, validate_every=100)
     losses = [float(row["loss"]) for row in metrics(tmp_path)]

@@ -91,6 +91,7 @@ def test_a_question_of_other_words_finds_nothing_by_words(run):
     assert len(Searcher(run, "bm25")("town", 5)) == 5
 
 
+@pytest.mark.slow
 def test_a_study_and_a_new_question_have_the_same_ranking(run, tmp_path):
     """`retriever=hybrid` and `retriever.rerank` are one search in the study, in ask and in serve."""
     config, questions = run.config, asked(run)[:6]

@@ -76,6 +76,7 @@ def test_the_pieces_of_a_batch_belong_to_their_questions(run, asker):
     assert all(replies[row.id] == whole[row.id] for row in rows[1:])
 
 
+@pytest.mark.slow
 def test_an_exported_folder_answers_in_the_arms_place(run, asker, tmp_path):
     export.main([str(run), f"out={tmp_path / 'merged'}"])
     other = RagSession(FinishedRun(run), AskOptions(model=str(tmp_path / "merged"), accelerator="cpu"))

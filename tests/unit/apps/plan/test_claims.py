@@ -35,6 +35,7 @@ def replies(run, arm, values, metric="exact_match"):
     (run / "predictions" / f"{arm}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+@pytest.mark.slow
 def test_every_comparison_of_the_report_has_a_claim(study):
     left = LeftOut()
     made = claims(study("evaluation.primary.against=sft"), 300, None, left)

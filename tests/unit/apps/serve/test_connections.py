@@ -91,6 +91,7 @@ def test_a_request_that_does_not_come_ends_its_connection(monkeypatch, begun):
         assert time.monotonic() - start >= 0.2
 
 
+@pytest.mark.slow
 def test_the_head_of_a_later_request_has_the_same_limit(monkeypatch):
     monkeypatch.setattr(connections, "HEAD_SECONDS", 1.0)
     with client() as opened, slow(opened.base_url, b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n") as sender:
@@ -102,6 +103,7 @@ def test_the_head_of_a_later_request_has_the_same_limit(monkeypatch):
         until(lambda: is_closed(sender))
 
 
+@pytest.mark.slow
 def test_a_long_answer_is_no_slow_request(monkeypatch):
     monkeypatch.setattr(connections, "HEAD_SECONDS", 1.0)
     asker = Scripted()

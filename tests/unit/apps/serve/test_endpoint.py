@@ -51,6 +51,7 @@ def test_the_models(client):
         client.models.retrieve("another")
 
 
+@pytest.mark.slow
 def test_a_whole_reply_is_that_of_the_evaluation_with_its_passages(run, client):
     known = answers(run)
     for row in rows(run):
@@ -130,6 +131,7 @@ def expected(run) -> list[str]:
     return [parse(known[row.id].raw, "paper").prediction or known[row.id].raw.strip() for row in rows(run)]
 
 
+@pytest.mark.slow
 def test_many_at_once_have_each_their_own_reply(run, address):
     said = storm(address, [row.question for row in rows(run)], 36, 12)
     assert said == {f"{number}: {text}": 6 for number, text in enumerate(expected(run))}

@@ -78,6 +78,7 @@ def test_a_search_that_was_killed_goes_on_to_the_same_points(tmp_path, space):
     assert len(set(whole)) == 7
 
 
+@pytest.mark.slow
 def test_two_processes_never_try_one_point(tmp_path):
     with search(tmp_path, n_trials=8) as one, search(tmp_path, n_trials=8) as other:
         seen = []
@@ -89,6 +90,7 @@ def test_two_processes_never_try_one_point(tmp_path):
         assert {trial.state for trial in one.trials()} == {"running", "complete"}, "a living process keeps its trials"
 
 
+@pytest.mark.slow
 def test_a_point_that_failed_is_not_tried_again_until_the_next_start(tmp_path):
     with search(tmp_path, n_trials=8) as opened:
         bad = opened.propose()
@@ -101,6 +103,7 @@ def test_a_point_that_failed_is_not_tried_again_until_the_next_start(tmp_path):
     assert not points(again, "failed")
 
 
+@pytest.mark.slow
 def test_best_of_one_and_of_several_objectives(tmp_path):
     tried = run(search(tmp_path, n_trials=8))
     assert search(tmp_path).best()[0].values == [max(trial.values[0] for trial in tried)]

@@ -92,6 +92,7 @@ def test_passages_say_document_title_and_place(own, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_bad_files_are_reported_and_the_rest_goes_on(own, tmp_path):
     done = raft_exp(
         tmp_path,
@@ -124,6 +125,7 @@ def test_bad_files_are_reported_and_the_rest_goes_on(own, tmp_path):
     assert set(statuses(folder)) == {"ingest", "export"}
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_where_bad_files_end_the_run(own, tmp_path):
     told = r"2 files were not read: broken\.docx \(damaged: .*\), empty\.txt \(empty"
     with pytest.raises(DataError, match=told) as error:
@@ -136,6 +138,7 @@ def test_nothing_is_lost_where_bad_files_end_the_run(own, tmp_path):
     assert opened.report.anew == 0
 
 
+@pytest.mark.slow
 def test_only_what_is_new_is_read(own, tmp_path):
     opened, before = ingested(own, tmp_path)
     assert opened.report.anew == 5
@@ -151,6 +154,7 @@ def test_only_what_is_new_is_read(own, tmp_path):
     assert ingested(own, tmp_path)[0].report.anew == 1, "another suffix has another reader"
 
 
+@pytest.mark.slow
 def test_names_and_versions_are_part_of_the_key(own, tmp_path):
     def key():
         return run(tmp_path / "store", *DOCUMENTS, f"corpus.path={own}", until="ingest")["ingest"]
@@ -164,6 +168,7 @@ def test_names_and_versions_are_part_of_the_key(own, tmp_path):
     assert key() != renamed, "the report names it"
 
 
+@pytest.mark.slow
 def test_the_order_and_the_bytes_are_the_same_for_any_number_of_processes(own, tmp_path):
     found = []
     for workers in (1, 3):
@@ -187,6 +192,7 @@ def test_copies_are_left_out_and_counted(tmp_path):
     assert told == {"a.txt": (None, 1), "b.txt": ("a.txt", 0), "c.md": (None, 0)}
 
 
+@pytest.mark.slow
 def test_a_line_of_title_and_section_stands_first_by_choice(tmp_path):
     folder = tmp_path / "own"
     folder.mkdir()
@@ -213,6 +219,7 @@ def test_settings_with_their_defaults_are_in_no_key():
     assert chunk(*(f"corpus.chunk.{name}={value}".lower() for name, value in changed.items())) == {**chunk(), **changed}
 
 
+@pytest.mark.slow
 def test_a_file_alone_and_a_folder_by_a_roundabout_way(own, tmp_path):
     _, found = ingested(own / "deep" / ".." / "report.docx", tmp_path)
     assert {passage.document_id for passage in found} == {"report.docx"}
@@ -253,6 +260,7 @@ def test_a_file_that_becomes_a_link_is_not_followed(own, tmp_path):
     assert opened.report.bad["report.docx"]["reason"] == "not a readable file"
 
 
+@pytest.mark.slow
 def test_our_own_store_and_runs_are_no_documents(own, tmp_path):
     for folder, name in (("store/ingest", "passages.jsonl"), ("runs/x", "plan.json"), ("runs/x", "config.yaml")):
         (own / folder).mkdir(parents=True, exist_ok=True)

@@ -86,6 +86,7 @@ def measured(*overrides):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_files_made_to_hurt_hurt_nobody_else(tmp_path):
     own = tmp_path / "own"
     own.mkdir()
@@ -104,6 +105,7 @@ def test_files_made_to_hurt_hurt_nobody_else(tmp_path):
     assert taken < 60 * len(HOSTILE) + 30, "no file takes longer than its limit"
 
 
+@pytest.mark.slow
 def test_real_defects_cost_the_parent_nothing(test_data, tmp_path):
     told = measured(f"corpus.path={test_data / 'documents' / 'broken'}", f"store={tmp_path}")
     assert told["grown"] < 200
@@ -116,6 +118,7 @@ def opened(folder, tmp_path, *overrides):
     return open_corpus(parse(compose(*how)).corpus)
 
 
+@pytest.mark.slow
 def test_a_file_over_the_limits_is_tried_again_only_under_others(tmp_path):
     own = tmp_path / "own"
     own.mkdir()

@@ -64,6 +64,7 @@ def test_what_holds_nothing_new_is_left_out_and_the_rest_kept(folder, tmp_path, 
     assert bool(opened.report.remarks()) == (found is not None)
 
 
+@pytest.mark.slow
 def test_similar_passages_and_none_by_choice(folder, tmp_path):
     (folder / "b.txt").write_text(TEXT.replace("two years", "three years"))
     (folder / "c.txt").write_text(TEXT.upper())
@@ -107,6 +108,7 @@ def test_what_is_left_out_stands_in_an_earlier_passage(earlier, data):
         assert set(shingles(units(later)).tolist()) <= set(shingles(units(texts[found.earlier])).tolist())
 
 
+@pytest.mark.slow
 def test_the_study_tells_them(folder, tmp_path):
     from tests.helpers.command_line import raft_exp
 
@@ -143,6 +145,7 @@ TEXTS = st.lists(st.text(st.sampled_from("abz09 .,;-\n"), min_size=1, max_size=8
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(TEXTS, st.data())
 def test_a_sketch_tells_only_the_words_and_their_order(text, data):

@@ -75,6 +75,7 @@ def plain(text):
     return "".join(text.split())
 
 
+@pytest.mark.slow
 def test_every_good_file_gives_its_text(test_data, found):
     bad, documents, texts = found
     for row in manifest(test_data, "ok"):
@@ -87,6 +88,7 @@ def test_every_good_file_gives_its_text(test_data, found):
             assert len(texts[name]) > 0.85 * row["text_chars_reference"], name
 
 
+@pytest.mark.slow
 def test_every_bad_file_ends_as_it_should(test_data, found):
     bad, documents, texts = found
     rows = manifest(test_data, "broken")
@@ -107,6 +109,7 @@ def test_every_bad_file_ends_as_it_should(test_data, found):
             assert unwanted not in texts[name], name
 
 
+@pytest.mark.slow
 def test_text_arrives_as_it_was_meant(found):
     _, _, texts = found
     assert "café du théâtre" in texts["broken/latin1.txt"]
@@ -119,6 +122,7 @@ def test_text_arrives_as_it_was_meant(found):
     assert "needle" in texts["broken/deeply_nested.html"].lower()
 
 
+@pytest.mark.slow
 def test_places_can_be_cited(test_data, tmp_path):
     how = ("corpus=documents", f"corpus.path={test_data / 'documents' / 'ok'}", f"store={tmp_path}")
     places = {}

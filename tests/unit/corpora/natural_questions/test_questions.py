@@ -25,6 +25,7 @@ def test_twenty_documents_as_published(real: Path) -> None:
         assert passages[question.gold[0]].text == row["nq_annotated_gold"]["chunked_long_answer"]
 
 
+@pytest.mark.slow
 def test_gold_stands_where_it_is_wanted(tmp_path: Path, real: Path) -> None:
     asked = {question.id: question for question in split(corpus(real), "test")}
     places = "+evaluation.conditions={g0:{gold_at:0},g9:{gold_at:9},g19:{gold_at:19}}"

@@ -25,6 +25,7 @@ def test_test_questions_do_not_train(tmp_path: Path, real: Path) -> None:
     assert nq.counts["test_questions_removed_from_train"] == 5, "a second stream does not count again"
 
 
+@pytest.mark.slow
 def test_a_file_alone_is_split_by_chance(real: Path) -> None:
     path = real / "lost-in-the-middle" / TWENTY
     parts = {

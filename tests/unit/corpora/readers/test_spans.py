@@ -49,6 +49,7 @@ def quoted(field: str) -> str:
     return '"' + field.replace('"', '""') + '"'
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS, st.sampled_from(["\n", "\r\n", "\r"]), st.booleans(), st.booleans(), st.booleans())
 def test_a_table_is_cut_between_rows(tmp_path, rows, end, header, whole, mark):

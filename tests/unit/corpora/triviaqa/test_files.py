@@ -15,6 +15,7 @@ def real(test_data: Path) -> Path:
     return test_data / "triviaqa"
 
 
+@pytest.mark.slow
 def test_golden_passages_are_gold(real: Path) -> None:
     path = real / "dpr_golden" / "trivia_test_golden.jsonl.gz"
     trivia, rows = corpus(path), read(path)
@@ -41,6 +42,7 @@ def test_the_first_answer_is_one_that_the_gold_passage_has(real: Path) -> None:
     assert found >= 756
 
 
+@pytest.mark.slow
 def test_retrieved_passages_are_the_published_context(real: Path) -> None:
     path = real / "retrieved" / "trivia_test_retrieved.jsonl.gz"
     trivia, rows = corpus(path), read(path)
@@ -71,6 +73,7 @@ def test_flashrags_questions_and_the_sample_of_the_authors(real: Path, test_data
     assert (question.gold, sample.counts["evidence_files_missing"]) == ([], 2)
 
 
+@pytest.mark.slow
 def test_a_folder_trains_on_golden_passages_and_leaves_out_test_questions(real: Path) -> None:
     trivia = corpus(real, test="retrieved")
     trained, tested = split(trivia, "train"), split(trivia, "test")
@@ -81,6 +84,7 @@ def test_a_folder_trains_on_golden_passages_and_leaves_out_test_questions(real: 
     assert not [question for question in trained if plain_words(question.question) in words]
 
 
+@pytest.mark.slow
 def test_open_questions_have_a_collection(real: Path) -> None:
     trivia = corpus(real, test="open", collection=str(real / "product_layout" / "passages.jsonl.gz"))
     assert len(split(trivia, "test")) == 790

@@ -50,6 +50,7 @@ def made(answers: list[str], draw: random.Random) -> str:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_row_equals_the_published_script(test_data: Path, seed: int) -> None:
     rows = read(test_data / "triviaqa" / "flashrag" / "test.jsonl.gz")

@@ -127,6 +127,7 @@ LASTING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", LASTING)
 def test_trouble_that_lasts_is_bounded_and_the_others_are_kept(reason):
     found, told, server = ask(lambda question, _: LASTING[reason] if question == "q3" else Say(), count=10, timeout=2.0)

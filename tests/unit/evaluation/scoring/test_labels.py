@@ -63,6 +63,7 @@ def test_baselines_of_the_official_test_set() -> None:
     assert baselines([asked(0, "Paris")], profile("own"), 0) == {}
 
 
+@pytest.mark.slow
 def test_drawing_labels_by_chance_scores_what_is_expected() -> None:
     draw, rows = random.Random(1), [asked(n, truth) for n, truth in enumerate(OFFICIAL)]
     expected = baselines(rows, CLOSED, 0)["random"]["metrics"]

@@ -108,6 +108,7 @@ def test_a_task_ends_with_the_process_that_started_it(tmp_path):
     ends(task)
 
 
+@pytest.mark.slow
 def test_slurm_tasks_end_when_their_jobs_do(tmp_path, monkeypatch):
     pytest.importorskip("submitit", reason="pip install 'raft_exp[spread]'")
     from raft_exp.pipeline.spread.slurm import SlurmTasks

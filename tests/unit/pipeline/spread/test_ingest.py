@@ -112,6 +112,7 @@ def documents(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_documents_do_not_depend_on_the_number_of_shards(tmp_path):
     study = (
         "corpus=documents",
@@ -135,6 +136,7 @@ def own(folder: Path, cache: Path, *overrides: str) -> tuple[str, ...]:
     return ("corpus=documents", f"corpus.path={folder}", "corpus.workers=1", f"corpus.cache={cache}", *overrides)
 
 
+@pytest.mark.slow
 def test_the_join_reads_the_files_that_its_cache_lacks(tmp_path, capsys):
     folder = documents(tmp_path / "own")
     expected = whole(settings(*own(folder, tmp_path / "alone" / "x")), tmp_path / "whole")
@@ -149,6 +151,7 @@ def test_the_join_reads_the_files_that_its_cache_lacks(tmp_path, capsys):
         assert not lost or f"lacks the texts of {lost} of 13 files that the tasks have read" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reason", "has_key"), [("not a readable file", False), ("took too long", True)], ids=["unreadable", "slow"]
 )
@@ -165,6 +168,7 @@ def test_a_failure_of_a_shard_that_the_cache_lacks_is_read_again(tmp_path, reaso
     assert files(tmp_path / "joined") == expected
 
 
+@pytest.mark.slow
 def test_shards_of_a_failed_join_are_no_obstacle_with_another_cache(tmp_path):
     folder, store = documents(tmp_path / "own"), Store(tmp_path / "store")
     for name in ("one", "two"):

@@ -74,6 +74,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != "manifest.json"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", STUDIES)
 def test_rows_do_not_depend_on_the_number_of_shards(tmp_path, monkeypatch, study):
     monkeypatch.setattr(embed_stage, "load", encoder)
@@ -94,6 +95,7 @@ def test_rejected_passages_are_counted_in_shards(tmp_path):
     assert len(audit["passed_over"]) > 1, "the test above compares several rules"
 
 
+@pytest.mark.slow
 def test_a_shard_goes_on_after_its_last_question(tmp_path):
     study = (*SMALL, *STUDIES["bm25"])
     run(tmp_path, *study, only=["dataset[raft]"])

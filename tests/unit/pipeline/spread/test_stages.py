@@ -86,6 +86,7 @@ def test_vectors_do_not_depend_on_the_number_of_shards(world, rows_of_a_slice):
                 assert in_shards(stage, count, config, room / f"{kind} in {count}", **inputs) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=max(5, EXAMPLES // 5), deadline=None)
 @given(worlds(), st.integers(1, 400), st.booleans())
 def test_an_index_does_not_depend_on_the_number_of_shards(world, bytes_of_a_part, any_language):
@@ -150,6 +151,7 @@ def test_rows(tmp_path_factory):
     return small.dataset(tmp_path_factory.mktemp("test"), train=0, validation=0, test=10)
 
 
+@pytest.mark.slow
 def test_answers_do_not_depend_on_the_number_of_shards(tmp_path, test_rows):
     config = small.evaluate_stage(engine=small.engine_config(batch_tokens=700), token_probabilities=True)
     expected = whole(evaluate, config, tmp_path / "whole", test=test_rows)

@@ -65,6 +65,7 @@ def test_no_other_file_is_opened(tmp_path):
     assert document.warnings == ["2 included files not read", "1 raw block not read"]
 
 
+@pytest.mark.slow
 def test_substitutions_without_end_are_not_expanded():
     laughs = "\n".join(f".. |l{n}| replace:: " + f"|l{n - 1}| " * 10 for n in range(1, 9))
     with_end = f".. |l0| replace:: ha\n{laughs}\n\nText |l8|.\n"

@@ -31,6 +31,7 @@ def test_macros_of_the_text_are_replaced():
     assert text == "Pump-7: a and b, $\\mathbb{R}^2$."
 
 
+@pytest.mark.slow
 def test_macros_without_end_are_refused():
     bomb = "\\newcommand{\\a0}{ha}" + "".join(
         f"\\newcommand{{\\{chr(98 + n)}}}{{{f'{chr(92)}{chr(97 + n)} ' * 20}}}" for n in range(12)
