@@ -60,7 +60,9 @@ class Corpus(Protocol):
     Optional members:
 
     - `origin: ClassVar[Origin]`: source and licence, for the card of an exported dataset.
-    - `report`: an object with `as_dict()`; the stage ingest writes the result to ingest_report.json.
+    - `report`: an object with `as_dict()`, which the stage ingest writes to ingest_report.json, and `remarks()`, whose
+      lines it prints.
+    - `repeated: dict[str, list[str]]`: {document id: ids of earlier passages whose text this document repeats}.
     - `passage_identity() -> dict`: values for the key of ingest, in addition to `passage_settings` and the content of
       `files`.
     - `shares_gold: ClassVar[bool]`: whether the published splits share gold passages.
@@ -111,27 +113,31 @@ CORPORA: dict[str, Callable[[Any, int], Corpus]] = {
 
 
 def open_corpus(config: CorpusConfig, seed: int = 0) -> Corpus:
-    """Builds the corpus that `config.name` names."""
+    """Returns the corpus `config.name`, built with the settings and the seed of the study."""
     return CORPORA[config.name](config, seed)
 
 
 def passage_identity(config: CorpusConfig, corpus: Corpus) -> dict[str, object]:
-    """Returns the values of a corpus for the key of ingest: its `passage_settings` and its `passage_identity`."""
+    """Returns the values of a corpus for the key of ingest: its `passage_settings` and its `passage_identity`.
+
+    For a user's own texts (`any_language`), the version of `core.words` is added.
+    """
     more: Callable[[], dict[str, object]] = getattr(corpus, "passage_identity", dict)
     by_words: dict[str, object] = {"words": words.version()} if any_language(config) else {}
     return {name: getattr(config, name) for name in corpus.passage_settings} | more() | by_words
 
 
 def any_language(config: CorpusConfig) -> bool:
-    """Whether the texts of a corpus are a user's own, in any language. They are compared by `text.normalise`.
+    """Whether a corpus has a user's own texts, in any language.
 
-    Published datasets are compared by `text.plain_words`, so that their results do not change.
+    `text.normalise` compares a user's own texts. `text.plain_words` compares the texts of published datasets, so that
+    the results of these datasets do not change.
     """
     return bool(getattr(CORPORA[config.name], "any_language", False))
 
 
 def may_have_few_documents(config: CorpusConfig, corpus: Corpus) -> bool:
-    """Whether `corpus.split=auto` must check if the documents are too few for a split by document."""
+    """Whether `corpus.split` is `auto` and the corpus counts fewer than FEW_DOCUMENTS documents."""
     counted: Callable[[int], int] | None = getattr(corpus, "document_count", None)
     return setting_of(config) == "auto" and counted is not None and counted(FEW_DOCUMENTS) < FEW_DOCUMENTS
 
@@ -142,6 +148,6 @@ def shares_gold(config: CorpusConfig) -> bool:
 
 
 def origin(config: CorpusConfig) -> Origin:
-    """Returns source and licence of a corpus; an empty `Origin` if the class of the corpus has none."""
+    """Returns the source and the licence of a corpus; an empty `Origin` if the class of the corpus has none."""
     source: Origin = getattr(CORPORA[config.name], "origin", Origin())
     return source

@@ -24,7 +24,7 @@ from raft_exp.retrieval import word_index
 from raft_exp.retrieval.bm25 import Bm25
 from raft_exp.retrieval.text import searched_text
 
-FIRST = 100  # passages of a ranking in which the gold passage is searched, as for DPR
+FIRST = 100  # the gold passage is searched among so many first passages of a ranking, as for DPR
 
 
 class AnswerSearches:
@@ -39,14 +39,14 @@ class AnswerSearches:
         self._folder: TemporaryDirectory[str] | None = None
 
     def among(self, answers: Sequence[str], ranked: Sequence[int]) -> FoundGold:
-        """Returns the gold among ranked passages (ordinals). Its `passages` are [] if no passage holds an answer."""
+        """Returns the gold among ranked passages (ordinals); `FoundGold.passages` is [] if none holds an answer."""
         search = answer_pattern(answers, self._collection.form)
         holding = [at for at in ranked if search and search.search(self._collection[at].text)]
         given = [at for at in ranked if at not in holding]
         return FoundGold(holding[:1], "search", holding[1:], given=given)
 
     def in_collection(self, question: str, answers: Sequence[str]) -> FoundGold:
-        """Returns the gold among the first `FIRST` passages of a BM25 search."""
+        """Returns the gold among the first `FIRST` passages of a BM25 search, as `among` does, without distractors."""
         asked = Question("", question, [*answers], [], "test")
         ranked = islice(self._bm25().ranked(asked), FIRST)
         gold = self.among(answers, [ordinal for ordinal, score in ranked if score > 0])

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def closest_sentences(text: str, gold: Sequence[Passage], most: int, least: float) -> list[str]:
-    """Returns at most `most` gold sentences in text order, the most similar ones by F-score.
+    """Returns the gold sentences most similar to a text, at most `most`, in the order of the passages; [] without any.
 
-    The F-score of each sentence is at least `least` times the best F-score.
+    Similarity is the F-score of ROUGE-L. The score of each sentence is at least `least` times the best score.
     """
     sentences = [sentence for passage in gold for sentence in passage.sentences if sentence.strip()]
     scorer = _rouge_l(is_mostly_latin("".join([text, *sentences])))

@@ -32,7 +32,7 @@ class ContextSettings(Protocol):
 
     @property
     def path(self) -> str | None:
-        """A folder or a file; None for a download."""
+        """A folder or a file of records; None for a download."""
 
     @property
     def collection(self) -> str | None:
@@ -63,7 +63,7 @@ C = TypeVar("C", bound=ContextSettings)
 
 
 class ContextCorpus(ABC, Generic[C]):
-    """Training records come from one part, test records from the other. A single part is split at random.
+    """A corpus with a training part and a test part. If there is only one part, it is split at random.
 
     Passages depend on neither the seed nor `max_items`; questions depend on both.
     """
@@ -93,7 +93,10 @@ class ContextCorpus(ABC, Generic[C]):
         """Returns the long answer of a record; "" if it has none."""
 
     def files(self) -> list[Path]:
-        """Returns the local data files and the collection. The settings identify downloaded files."""
+        """Returns the local data files, without downloaded ones, and the collection, if there is one.
+
+        Raises DataError if the collection does not exist.
+        """
         local = [] if self.config.path is None else [path for source in self._sources for path in source.files()]
         return [*local, *filter(None, [self._collection])]
 
@@ -108,12 +111,12 @@ class ContextCorpus(ABC, Generic[C]):
                     yield passage
 
     def write_shard(self, shard: Shard, folder: Path) -> None:
-        """Writes a shard of the collection, also passages that records have."""
+        """Writes the passages of a shard of the collection; `joined` leaves out those that are also in records."""
         with Column(folder / _CONTENTS, "<u8") as contents:
             write_part(folder, _noted(collection.read_shard(self._given_collection, shard), contents), unique=False)
 
     def joined(self, shards: Sequence[Path]) -> Iterator[Block]:
-        """Yields `passages` in blocks. `shards`: the folders of all shards of the collection."""
+        """Yields the passages of `passages`, in blocks. `shards`: the folders of all shards of the collection."""
         seen: set[int] = set()
         with counting(self.counts) as counts:
             yield from blocks_of(self._passages_of_records(seen, counts))
@@ -134,7 +137,7 @@ class ContextCorpus(ABC, Generic[C]):
                         yield _passage(piece, source.cited or path.name)
 
     def questions(self) -> Iterator[Question]:
-        """Yields the questions, first those of the test files."""
+        """Yields the questions that have a split, first those of the test files."""
         splits = self._splits()
         with counting(self.counts) as counts:
             for source in self._sources:
@@ -216,7 +219,7 @@ class ContextCorpus(ABC, Generic[C]):
         )
 
 
-# `place` stays empty: passages of the test files have none, and training should look the same.
+# `Passage.place` is "": the passages of the test files have no places, and training passages should look the same.
 
 
 def _passage(piece: Piece, cited: str) -> Passage:
@@ -224,14 +227,14 @@ def _passage(piece: Piece, cited: str) -> Passage:
 
 
 def _noted(passages: Iterable[Passage], contents: Column) -> Iterator[Passage]:
-    """Yields the passages unchanged. Writes the hash of each passage's title and text."""
+    """Yields the passages unchanged. Adds the hash of each passage's title and text to `contents`."""
     for passage in passages:
         contents.add(content(passage.title, passage.text))
         yield passage
 
 
 def _without(of_records: np.ndarray, shard: Path) -> Iterator[Block]:
-    """Yields the blocks of a shard without the passages that records have.
+    """Yields the blocks of a shard without the passages that are also in records.
 
     `of_records`: shape (n,), uint64, hashes of the contents of these passages, in ascending order.
     """
@@ -250,7 +253,10 @@ def _ids(pieces: Iterable[Piece]) -> list[str]:
 
 
 def _evidence(record: Record) -> list[tuple[str, int]]:
-    """Returns the sentence with the annotated short answer; without one, the first sentence with an answer."""
+    """Returns [(passage id, number)] of the sentence with the annotated short answer, else of the first with an answer.
+
+    Returns [] if no gold sentence contains an answer.
+    """
     gold = [_passage(piece, "") for piece in record.gold]
     if record.answer_at is None or not gold:
         return answering_sentence(gold, record.answers, plain_words)

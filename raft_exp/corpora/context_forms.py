@@ -34,7 +34,8 @@ def answers_of(fields: Fields) -> list[str]:
 def pieces_of(fields: Fields, row: Row, answers: Sequence[str] | None) -> list[Piece] | None:
     """Returns the passages of a row that have a text, in the published order.
 
-    Returns None for a row without a field of passages (`positive_ctxs`, `ctx`, `ctxs`).
+    Returns None for a row without a field of passages (`positive_ctxs`, `ctx`, `ctxs`). Raises DataError for a field of
+    another form.
 
     `answers`: if no passage in `ctxs` has the field `isgold`, the first passage that holds an answer is gold. None:
     only passages in `ctxs` with a true `isgold` are gold.

@@ -39,7 +39,7 @@ class Record:
     question: str
     answers: list[str]
     pieces: list[Piece] | None  # None for a question that is published without passages
-    answer_at: int | None = None  # offset of the annotated short answer in the gold text
+    answer_at: int | None = None  # offset in characters of the annotated short answer in the text of the gold passage
     lack: str = ""  # why the record is not used, as a name for counts; "" if it is used
     slices: dict[str, str] = field(default_factory=dict)
     is_context: bool = True  # `pieces` are the test context of the question, as published
@@ -47,7 +47,7 @@ class Record:
 
     @property
     def gold(self) -> list[Piece]:
-        """The passages that contain the answer."""
+        """The gold passages."""
         return [piece for piece in self.pieces or [] if piece.gold]
 
     @property
@@ -65,9 +65,9 @@ class Record:
         return list({piece.content: piece for piece in others}.values())
 
     def with_given(self, most: int, also_answering: bool) -> "Record":
-        """Returns the record with its gold passages and its first `most` distractors.
+        """Returns the record with only its gold passages and its first `most` distractors, in the published order.
 
-        `also_answering`: whether to keep the passages of the property `also_answering` too.
+        `also_answering`: whether the passages of the property `also_answering` stay too.
         """
         kept = [*self.gold, *self.given[:most], *(self.also_answering if also_answering else [])]
         contents = {piece.content for piece in kept}

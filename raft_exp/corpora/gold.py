@@ -27,8 +27,8 @@ WORD_FOR_WORD, CLOSEST = "holds the answer", "closest to question and answer"
 PLACES = "evidence"  # name of the slice by the number of passages that hold the evidence: one, or several
 ONE, SEVERAL = "in one passage", "in several passages"
 _LEAST = 0.5  # of the best score of the document: passages with less are not gold
-_LEAST_WORDS = 2  # of a statement
-_SHOWN = 20  # places of questions in an error
+_LEAST_WORDS = 2  # a statement has at least this many words
+_SHOWN = 20  # an error names at most this many questions
 _PARTS = re.compile(r"[;；\n]+")
 
 
@@ -37,6 +37,8 @@ class FoundGold:
     """The gold of a question. Passages are given by their ordinals in the collection."""
 
     passages: list[int]
+    # How the gold was found: the row names it | word for word in a document | a document of at most `corpus.closest`
+    # passages without the answer | the most similar passages of a document | word for word among the hits of a search
     kind: Literal["named", "answer", "document", "closeness", "search"] = "named"
     also_answering: list[int] = field(default_factory=list)  # have an answer, but are neither gold nor distractors
     several: bool = False  # the evidence needs several of the passages
@@ -77,7 +79,8 @@ class FoundGold:
 class GoldFinder:
     """Finds the gold passages of questions.
 
-    `unknown`: the rows that have nothing in common with any passage of a document that they name.
+    `unknown`: the places of the rows that name a document whose passages contain no answer and have nothing in common
+    with the row. `most`: the value of `corpus.closest`.
     """
 
     def __init__(self, collection: Passages, most: int, likeness: Likeness) -> None:
@@ -123,7 +126,8 @@ class GoldFinder:
     ) -> FoundGold:
         """Returns the gold of a question in one document.
 
-        `passages`: those of the document. `most`: the largest number of gold passages; None: `corpus.closest`.
+        `passages`: the passages of the document, at least one. `most`: the largest number of gold passages; None:
+        `corpus.closest`.
         """
         most = self._most if most is None else most
         wanted, holding = _wanted(question, answers), self._holding(answers, passages)
@@ -156,7 +160,7 @@ class GoldFinder:
         )
 
     def _of_statements(self, question: str, answers: Sequence[str], passages: list[int]) -> dict[int, str]:
-        """Returns {most similar passage: its statements of the answer}, the passage with most statements first."""
+        """Returns {passage: the statements of the first answer to which it is most similar}, most statements first."""
         needed: dict[int, list[str]] = {}
         for statement in statements(answers[0]) if answers else ():
             best, *_ = self._ranked(f"{question} {statement}", passages, passages)

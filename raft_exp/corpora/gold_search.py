@@ -7,8 +7,8 @@ A row may name gold passages, or documents (`gold.py`). For a row that names nei
    the whole collection. Its document counts as the document that the row names. Its gold must contain at least
    `LEAST_HELD` of the words of an answer.
 
-A question without such gold has none and is left out. A short answer must stand word for word, because a passage that
-contains some of few words is no evidence.
+If neither step finds gold, the question is left out. A short answer must occur word for word, because a passage that
+contains only some of its few words is no evidence.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ from raft_exp.retrieval.likeness import ByVectors, Likeness
 from raft_exp.retrieval.text import searched_text
 
 RULES = 1  # version of the rules for rows that name neither gold passages nor documents and have a long answer
-SHORT = 5  # words of a short answer, the limit of NQ-open (Lee et al. 2019)
+SHORT = 5  # most words of a short answer: the limit of NQ-open (Lee et al. 2019)
 # Least share of an answer's distinct words (without stop words) in its gold passages. Answers about other subjects have
 # about a quarter of their words in the closest passages; free answers about the documents have half of them or more.
 LEAST_HELD = 1 / 3
@@ -46,7 +46,7 @@ class Hints:
 
 
 def guesses(by_answer: int, in_document: int) -> str:
-    """Returns in words what the gold of questions is that name neither gold passages nor a document.
+    """Describes the guessed gold of questions that name neither gold passages nor a document; "" without guesses.
 
     `by_answer`: number of questions whose gold is the first found passage with the short answer. `in_document`: number
     of questions whose document was found.
@@ -66,7 +66,8 @@ def is_long(answers: Iterable[str]) -> bool:
 class GoldSearch:
     """Finds the gold and the quotes of each row, and caches them, because the file is read several times.
 
-    `indexed`: the folder of stage `index`; None: a search builds an index of its own.
+    `most`: the value of `corpus.closest`. `indexed`: the folder of stage `index`; None: the first search builds an
+    index.
     """
 
     def __init__(self, collection: Passages, most: int, likeness: Likeness, indexed: Path | None = None) -> None:
@@ -76,7 +77,7 @@ class GoldSearch:
         self._nearest: dict[str, int] = {}  # place of a row -> the nearest passage, found by `search_vectors`
 
     def search_vectors(self, rows: Iterator[tuple[str, str, list[str]]]) -> None:
-        """Searches the passages that are nearest to rows with long answers, many rows at once.
+        """Finds and caches the nearest passages of the rows with long answers, for many rows at once.
 
         `rows`: (place, question, answers) of the rows that name neither gold passages nor documents. Does nothing
         unless vectors decide what is similar.
@@ -92,7 +93,8 @@ class GoldSearch:
     ) -> tuple[FoundGold, list[Place], bool]:
         """Returns (gold, sentences to quote, whether one of these sentences contains an answer).
 
-        Without `with_quotes` there are no sentences.
+        `place`: the place of the row in the file, under which the result is cached. `with_quotes`: False gives no
+        sentences.
         """
         if place not in self._found:
             if hints.named:
@@ -118,7 +120,10 @@ class GoldSearch:
     def _closest(
         self, place: str, question: str, answers: Sequence[str], retrieved: list[int] | None
     ) -> FoundGold | None:
-        """Returns the gold in the document of the closest passage; None if it holds too little of the answers."""
+        """Returns the gold in the document of the closest passage.
+
+        Returns None if no passage is similar, or if the gold contains too few words of the answers.
+        """
         best = self._closest_passage(place, _wanted(question, answers), retrieved)
         if best is None:
             return None

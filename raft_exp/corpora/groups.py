@@ -23,7 +23,7 @@ class DocumentGroups:
         return document in self._parents
 
     def of(self, document: int) -> int:
-        """Returns the group of a document."""
+        """Returns the group of a document. A new document becomes a group of its own."""
         path = []
         while (parent := self._parents.setdefault(document, document)) != document:
             path.append(document)
@@ -32,7 +32,7 @@ class DocumentGroups:
         return document
 
     def join(self, documents: Iterable[int]) -> int:
-        """Merges the groups of the documents; returns the merged group."""
+        """Merges the groups of the documents (at least one); returns the merged group."""
         groups = {self.of(document) for document in documents}
         group = min(groups)
         self._parents.update(dict.fromkeys(groups, group))
@@ -40,11 +40,11 @@ class DocumentGroups:
 
 
 def copied_documents(collection: Passages, documents: Container[int]) -> Iterator[set[int]]:
-    """Yields sets of `documents` (or smaller units) that have passages with the same words or near copies.
+    """Yields sets of `documents` (or smaller units) that have passages with the same words, or near copies.
 
-    Boilerplate passages do not count.
+    Documents that have only boilerplate in common (`near_copies.is_boilerplate`) are not in one set.
     """
-    sizes: dict[int, int] = {}  # hash of a text -> units
+    sizes: dict[int, int] = {}  # hash of a text -> number of its words (`shingles.units`)
     owners: dict[int, set[int]] = defaultdict(set)  # hash of a text -> documents
     first: dict[int, int] = {}  # hash of a text -> its first passage
     for ordinal, passage in enumerate(collection):

@@ -1,4 +1,4 @@
-"""Stage `ingest`: writes the passages of a corpus as a collection on disk, and a report of unreadable files."""
+"""Stage `ingest`: writes the passages of a corpus as a collection on disk, with counts and a report."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ from raft_exp.models.encoder import EncoderConfig
 
 VERSION = 1
 REPORT = "ingest_report.json"  # written for a corpus with a `report`
-READINGS, SCRIPTS = "readings.jsonl", "scripts.json"  # of a shard: results of reading its files; passages by script
+READINGS, SCRIPTS = "readings.jsonl", "scripts.json"  # of a shard: the contents of its files; passages per script
 
 
 @config_dataclass
@@ -38,7 +38,7 @@ class IngestStage:
 
 
 def compute_shard(config: IngestStage, *, shard: Shard, out: Path) -> None:
-    """Reads the files of the shard, or writes the part of the collection with the shard's passages."""
+    """Reads the shard's files (corpus documents), or writes the shard's part of the collection (other corpora)."""
     corpus = _opened(config)
     if isinstance(corpus, Documents):
         corpus.read_shard(shard, out / READINGS)
@@ -53,7 +53,7 @@ def compute_shard(config: IngestStage, *, shard: Shard, out: Path) -> None:
 
 
 def join_shards(config: IngestStage, *, shards: Sequence[Path], out: Path) -> None:
-    """Writes the files of `ingest` from all shards."""
+    """Writes the files of the stage `ingest` from those of all shards."""
     corpus = _opened(config)
     if isinstance(corpus, Documents):
         corpus.use_shards([folder / READINGS for folder in shards])
@@ -76,8 +76,9 @@ def _is_spreadable(config: IngestStage) -> bool:
 
 @stage("ingest", VERSION, sharded=Sharded(compute_shard, join_shards, _is_spreadable))
 def ingest(config: IngestStage, *, out: Path) -> None:
-    """Writes the collection (`core.collection`), counts.json and the report. The report is written even after a
-    failure.
+    """Writes the collection (`core.collection`), counts.json and, for a corpus with a `report`, ingest_report.json.
+
+    The report is written even if the passages cannot be read.
     """
     _write(config, _opened(config), out)
 
@@ -106,7 +107,7 @@ def _write(config: IngestStage, corpus: Corpus, out: Path) -> None:
 
 
 def _finish(corpus: Corpus, count: int, scripts: Counter[str], out: Path) -> None:
-    """Writes counts.json. `scripts`: the number of passages in each script without a known dictionary."""
+    """Writes counts.json, and prints a line for each of `scripts`: scripts without a known dictionary -> passages."""
     for script, holding in scripts.items():
         corpus.counts[f"in {script}"] = holding
         print(

@@ -1,4 +1,4 @@
-"""The files of a published data set with a training part and a test part: in a folder, or a single file."""
+"""Finds the files of a published data set, which has a training part and a test part, in a folder or a single file."""
 
 import logging
 from collections import Counter
@@ -54,9 +54,11 @@ class Layout:
     on_request: frozenset[str] = frozenset()  # kinds that never replace another one
 
     def from_path(self, path: Path, wanted: Mapping[Part, str], counts: Counter[str]) -> Sources:
-        """Returns the parts in a folder, or a single file.
+        """Returns the parts in a folder, or a single file. If there is only one part, it is `Sources.test`.
 
-        A missing part, or a file kind used in place of another, is counted and logged as a warning.
+        `wanted`: part -> kind of file. A part without files of this kind has files of another kind or is missing; this
+        is counted in `counts` and logged as a warning. Raises DataError if `path` does not exist, or if the folder has
+        no file of the data set.
         """
         if not path.exists():
             raise DataError(f"corpus.path={str(path)!r} does not exist; give a folder or a file of {self.dataset}")

@@ -18,8 +18,8 @@ from raft_exp.corpora.split_units import SplitBy, divided
 class PassageLevel:
     """The splits of passages, drawn by `seed`. Units that share passages or near copies have the same split.
 
-    A share of the documents is drawn. Smaller units are drawn up to a share of the passages for which questions are
-    written; `asked` selects these passages.
+    `asked`: whether questions are written for a passage. A share of the documents is drawn. Smaller units are drawn up
+    to a share of the passages for which questions are written.
     """
 
     def __init__(
@@ -57,7 +57,8 @@ class PassageLevel:
     def is_filled(self) -> bool:
         """Whether there are training and test passages.
 
-        For units smaller than documents there must also be validation passages, if the settings require them.
+        For units smaller than documents there must also be validation passages, if the share `validation` is above 0
+        and there are three or more passages.
         """
         counts = Counter(split for _, split in self.passages())
         wanted = self._config.validation and self.by != "document" and counts.total() > 2

@@ -1,4 +1,4 @@
-"""Corpus `passages`: a user's passages (`readers/passage_rows.py`) and a file of questions (`questions.py`)."""
+"""Corpus `passages`: a user's file of passages (`readers/passage_rows.py`) and file of questions (`questions.py`)."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from raft_exp.corpora.readers import passage_rows
 from raft_exp.corpora.sentences import sentences_of
 from raft_exp.corpora.split_units import Setting
 
-_COUNTED = 10_000  # passages in which documents are counted
+_COUNTED = 10_000  # documents are counted in the first passages, at most this many
 
 
 @config_dataclass
 class PassagesConfig:
-    """The two files, and the shares of the splits for questions without a split."""
+    """The two files, and the rules for questions without gold passages or without a split."""
 
     name: Literal["passages"]
     path: Runtime[str | None]  # the content of the file is part of the key
@@ -31,7 +31,7 @@ class PassagesConfig:
     validation: Share
     test: Share
     closest: KeyedWhenSet[Positive] = 2  # largest number of gold passages if none has the answer word for word
-    columns: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # field of a question -> its name in the file
+    columns: KeyedWhenSet[dict[str, str]] = field(default_factory=dict)  # field of a question -> its column in the file
     split: KeyedWhenSet[Setting] = "auto"  # what questions are split by (`corpora/split_units.py`)
 
 
@@ -48,7 +48,7 @@ class ReadyPassages:
         self._path = config.path
 
     def files(self) -> list[Path]:
-        """Returns the file of passages in a list."""
+        """Returns [the file of passages]. Raises DataError if `corpus.path` has no value or does not exist."""
         if self._path is None:
             raise DataError("corpus.path: has no value; set corpus.path=FILE to JSON lines of {id, text, ...}")
         if not Path(self._path).is_file():
@@ -75,7 +75,7 @@ class ReadyPassages:
         return passage_rows.read(self.files()[0], sentences_of)
 
     def passages_of(self, shard: Shard) -> Iterator[Passage]:
-        """Yields the passages of a shard: those of every Nth block of BLOCK passages."""
+        """Yields the passages of a shard: every `shard.count`-th block of BLOCK passages of the file."""
         return passage_rows.read(self.files()[0], sentences_of, lambda number: shard.holds(number // BLOCK))
 
     def questions(self) -> Iterator[Question]:

@@ -11,8 +11,7 @@ _BLOCK = 2**20  # passages whose splits are looked up at once
 
 
 def document_splits(passages: Passages, questions: Iterable[Question]) -> np.ndarray:
-    """Returns an array of shape (passages,): the split of each passage's document (0 none, 1 train, 2 validation, 3
-    test).
+    """Returns the split of each passage's document: shape (passages,), int8, 0 none, 1 train, 2 validation, 3 test.
 
     A question gives its split to the documents of its gold passages and of its published distractors. A document with
     questions of several splits is assigned to test before validation, and to validation before train, so no training

@@ -22,7 +22,8 @@ Questions = Callable[[], Iterator[Question]]  # each call streams the questions,
 class QuestionLevel:
     """The splits of questions by documents, sections or single questions.
 
-    `few`: the corpus has few documents, so that a share of the documents may be another share of the questions.
+    `few`: with True, a split by document draws shares of the questions (`Splits.of`). Attributes: `by`; `collection`,
+    the passages with these units; `split`, a function that returns the split of a question.
     """
 
     def __init__(
@@ -65,8 +66,9 @@ class QuestionLevel:
 class DrawnSplits:
     """Splits of questions by sections, or one by one.
 
-    Groups are drawn up to a share of the questions. Sections are grouped as documents are (`Splits`). Single questions
-    are grouped if they are the same (`same_questions.py`) or, with `together`, share a gold passage.
+    Groups are drawn up to a share of the questions to which the file gives no split. Sections are grouped as documents
+    are (`Splits`). Single questions are grouped if they are the same (`same_questions.py`) or, with `together`, share a
+    gold passage.
     """
 
     def __init__(

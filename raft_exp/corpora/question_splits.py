@@ -33,16 +33,16 @@ class Shares(Protocol):
 class Splits:
     """Splits of questions by document.
 
-    A question has the split that the file gives it, else the split of another question about its documents, else a
-    split drawn for its documents. Documents are grouped, with one split per group, if a question has gold in each of
-    them, if they have questions with the same words and answer, or if they share a passage or near copies. So no
-    training question has the gold of a test question.
+    A question has the split that the file gives it, else the split that the file gives to another question about its
+    documents, else a split drawn for its documents. Documents are grouped, with one split per group, if a question has
+    gold in each of them, if they have questions with the same words and answer, or if they share a passage or near
+    copies. So no training question has the gold of a test question, unless the file gives these splits to both.
     """
 
     groups: DocumentGroups
-    owners: dict[int, str]  # group -> the split that the file gives to one of its questions; "" if it gives none
-    test: HashSample | set[str]
-    validation: HashSample | set[str]
+    owners: dict[int, str]  # group -> the split that the file gives to its questions (`last`); "" if it gives none
+    test: HashSample | set[str]  # groups, as text
+    validation: HashSample | set[str]  # groups, as text
     collection: Passages
 
     @classmethod
@@ -51,8 +51,8 @@ class Splits:
     ) -> "Splits":
         """Draws the splits. Test or validation documents are drawn only if the file has no question of that split.
 
-        `few`: the shares are of the questions, because few documents may have very different numbers of them. False:
-        they are of the documents.
+        `few`: with True, the shares of `config` are shares of the questions, because few documents may have very
+        different numbers of questions. With False, they are shares of the documents.
         """
         groups, document_splits, uses, drawn = DocumentGroups(), dict[int, str](), WordingUses(), False
         asked = Counter[int]()  # document -> questions

@@ -52,15 +52,15 @@ class QuestionsFileConfig(Protocol):
 
     @property
     def validation(self) -> float:
-        """Share of the documents whose questions are in the validation split."""
+        """Share of the documents (of the questions, if documents are few) in the validation split."""
 
     @property
     def test(self) -> float:
-        """Share of the documents whose questions are in the test split."""
+        """Share of the documents (of the questions, if documents are few) in the test split."""
 
 
 def files_of(config: object) -> list[Path]:
-    """Returns the questions file of a corpus in a list, or []. Raises DataError if the file does not exist."""
+    """Returns [the questions file], or [] without `corpus.questions`. Raises DataError if the file does not exist."""
     path = config.questions if isinstance(config, QuestionsFileConfig) else None
     if path is not None and not Path(path).is_file():
         raise DataError(f"corpus.questions={path!r}: no such file; give a file with one question per line")
@@ -70,8 +70,9 @@ def files_of(config: object) -> list[Path]:
 def searches_documents(config: object) -> bool:
     """Whether a question of the file names neither gold passages nor documents, and has a long answer.
 
-    Its document may have to be searched (`gold_search.py`). Rows are read until there is such a question. Returns False
-    for a file that cannot be read; the questions stage then raises the error.
+    The document of this question may have to be searched (`gold_search.py`). The file is read up to this question.
+    Returns False for a corpus without a file, and for a file that cannot be read; the questions stage then raises the
+    error.
     """
     if not isinstance(config, QuestionsFileConfig):
         return False
@@ -88,12 +89,12 @@ def searches_documents(config: object) -> bool:
 
 
 def _names_gold(fields: Fields) -> bool:
-    """Whether a row names its gold passages, or the documents that have them."""
+    """Whether a row names gold passages, or the documents that contain them."""
     return bool(fields.texts("gold") or fields.names("document_id"))
 
 
 def _is_flashrag(fields: Fields) -> bool:
-    """Whether a row has FlashRAG's layout, which has no documents: a search for the gold is its rule, not a guess."""
+    """Whether a row has FlashRAG's layout. It never names documents, so gold of a search is not counted as a guess."""
     return fields.has_column(flashrag.ANSWERS)
 
 
@@ -105,7 +106,7 @@ class ReadyQuestions:
     collection: Passages
     config: QuestionsFileConfig
     seed: int
-    likeness: Likeness | None = None  # finds the gold of questions that name their document; None: by words
+    likeness: Likeness | None = None  # similarity of passages to question and answer; None: BM25 (`ByWords`)
     indexed: Path | None = None  # folder of stage `index`, for questions that name no document; None: built if needed
     enough: bool = True  # whether the corpus has enough documents to split by document (`split_units.FEW_DOCUMENTS`)
     by: SplitBy = field(default="document", init=False)  # what the questions are split by; set while streaming
@@ -113,10 +114,12 @@ class ReadyQuestions:
     names_test: bool = field(default=False, init=False)  # whether the file names test questions; set while streaming
 
     def stream(self, counts: Counter[str]) -> Iterator[Question]:
-        """Yields every question with its split, in file order.
+        """Yields the questions with their splits, in file order.
 
-        Adds the numbers of questions to `counts`, by the way in which gold and evidence were found. Raises DataError
-        for an invalid row, and if no question has an answer.
+        Leaves out questions whose gold a search does not find, and training questions beyond `max_items`. Adds the
+        numbers of questions to `counts`, by the way in which gold and evidence were found. Raises DataError for an
+        invalid row, for a document without a passage like question and answer (`GoldFinder.check`), and if no question
+        has an answer or all questions are left out.
         """
         first, rows, answered = Counter[str](), QuestionRows(self.file, self.config.columns), Counter[bool]()
         self._check_names(rows)
@@ -152,10 +155,11 @@ class ReadyQuestions:
         yield from (question for question in with_splits(counts) if question.split != "train" or question.id in sample)
 
     def _check_names(self, rows: QuestionRows) -> None:
-        """Raises DataError if a row has no answer, names neither gold passages nor documents, and others have answers.
+        """Raises DataError if a row has no answer and names neither gold passages nor documents.
 
-        A search cannot find the gold of such a row. In FlashRAG's layout it is left out. Prints how many rows name
-        neither, if other rows do.
+        A search cannot find the gold of such a row. No error is raised if no row has an answer, and for rows in
+        FlashRAG's layout, which are left out later. Prints how many rows name neither gold passages nor documents, if
+        other rows name them.
         """
         counts, first_searched = Counter[bool](), ""  # whether a row names gold passages or documents -> rows
         answered, lacking, first = False, 0, Fields("", {})
@@ -178,12 +182,12 @@ class ReadyQuestions:
             say(
                 f"{self.file}: {counts[False]:,} of {counts.total():,} questions have no value in document_id and "
                 f"gold, but others have (the first without: {first_searched}); their gold is searched in all passages, "
-                "or among those in retrieval_result; give document_id in these rows if that is not meant",
+                "or among those in retrieval_result; to avoid this search, give document_id in these rows",
                 error=True,
             )
 
     def _tell_searches(self, counts: Counter[str], columns: str) -> None:
-        """Prints how many documents and passages a search found, and how many questions are left out.
+        """Prints for how many questions a search found the gold or its document, and how many are left out.
 
         `columns`: the names of the file's columns. Raises DataError if all questions are left out.
         """
@@ -276,9 +280,10 @@ class ReadyQuestions:
         return [self.collection[ordinal].id for ordinal in ordinals]
 
     def _hints(self, fields: Fields) -> Hints:
-        """Returns the passages that a row names as gold, or the passages of each document that it names.
+        """Returns the passages that a row names as gold, else the passages of each document that it names.
 
-        Of a row without these names, returns the retrieved passages.
+        For a row that names neither, returns the passages of its field `retrieved`. Raises DataError for a name without
+        a passage.
         """
         named = fields.texts("gold")
         if named:
@@ -320,7 +325,8 @@ class ReadyQuestions:
             return self.collection.find(name)
         except DataError:
             fault = f"names {name!r}, but no passage has this id"
-            raise fields.error(field, fault, "give ids of passages.jsonl") from None
+            remedy = "give the id of a passage (until=ingest export.passages=true writes the passages)"
+            raise fields.error(field, fault, remedy) from None
 
     def _evidence(self, fields: Fields) -> list[tuple[str, int]]:
         evidence = []

@@ -19,7 +19,7 @@ from raft_exp.models.encoder import EncoderConfig
 from raft_exp.retrieval.likeness import ByVectors
 
 VERSION = 3
-_FAR = 0.1  # difference between the share of test questions and corpus.test of which a line warns
+_FAR = 0.1  # a line warns of a larger difference between the share of test questions and corpus.test
 GOLD_RULES = 1  # version of the rules by which gold passages and quotes of a file of questions are chosen (`gold.py`)
 
 
@@ -39,10 +39,11 @@ class QuestionsStage:
 def questions(
     config: QuestionsStage, *, passages: Path, out: Path, embedded: Path | None = None, indexed: Path | None = None
 ) -> None:
-    """Writes questions.jsonl and counts.json. Raises DataError if a split that a study needs is empty.
+    """Writes questions.jsonl and counts.json, and split.json if the questions come from a file.
 
     `embedded`: the vectors of the passages, if the settings have an encoder. `indexed`: the BM25 index of the passages,
-    if documents of questions are searched (`gold_search.py`).
+    if documents of questions are searched (`gold_search.py`). Raises DataError if the training or the test split is
+    empty, if an id is repeated, and if a test question has no answer.
     """
     corpus = open_corpus(config.corpus, config.seed)
     stream, splits, ready = corpus.questions(), Counter[str](), None
@@ -62,9 +63,10 @@ def questions(
 
 
 def check_filled(corpus: CorpusConfig, splits: Mapping[str, int], by: SplitBy | None) -> None:
-    """Raises DataError if a split that a study needs has no questions.
+    """Raises DataError if the training or the test split has no questions.
 
-    `by`: the unit by which a file's questions are split; None for a corpus with published splits.
+    `splits`: split -> number of questions. `by`: the unit by which a file's questions are split; None for a corpus with
+    published splits.
     """
     for split in ("train", "test"):
         if splits.get(split):
@@ -85,10 +87,10 @@ def check_filled(corpus: CorpusConfig, splits: Mapping[str, int], by: SplitBy | 
 def tell_split(
     out: Path, corpus: CorpusConfig, by: SplitBy, drawn: bool, collection: Passages, draws_test: bool = False
 ) -> None:
-    """Writes split.json beside questions.jsonl.
+    """Writes split.json into `out`, the folder of questions.jsonl.
 
-    Prints the choice if the unit is smaller than a document, and if the share of test questions is far from
-    `corpus.test`. `draws_test`: whether test questions are drawn by this share.
+    Prints a line if the unit `by` is smaller than a document, and one if the share of test questions is far from
+    `corpus.test`. `drawn`: whether a split was drawn. `draws_test`: whether test questions were drawn by this share.
     """
     choice = split_choice(
         by,

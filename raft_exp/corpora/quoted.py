@@ -1,8 +1,8 @@
 """Selects the sentences that a target quotes from gold passages, if the dataset does not name these sentences.
 
-One sentence is quoted per passage: the one most similar to question and answer. If sentences of the passage contain an
-answer word for word, only these are considered. Rare words weigh more (`retrieval/likeness.py`). Among equally similar
-sentences the first is taken.
+At most one sentence is quoted per passage: the one most similar to question and answer. If sentences of the passage
+contain an answer word for word, only these are considered. Similarity is a BM25 score or that of an encoder's vectors
+(`retrieval/likeness.py`). Among equally similar sentences, the first is quoted.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +11,7 @@ from raft_exp.core.records import Passage
 from raft_exp.core.text import Form, answer_pattern, normalise
 from raft_exp.retrieval.likeness import by_words
 
-Scores = Callable[[str, Sequence[str]], list[float]]  # a text and sentences -> a score of each sentence
+Scores = Callable[[str, Sequence[str]], list[float]]  # (text, sentences) -> similarity of each sentence to the text
 Place = tuple[str, int]  # passage id, sentence number
 
 
@@ -22,7 +22,7 @@ def closest_quotes(
 
     `passages`: pairs (passage, text). One sentence is chosen from each passage: the one most similar to the text of the
     pair. If sentences contain an answer, only these are considered. No sentence is chosen from a passage that contains
-    no answer and has nothing in common with the text.
+    no answer and has nothing in common with the text (all scores 0 or less).
     """
     pattern = answer_pattern(answers, form)
     places: list[Place] = []

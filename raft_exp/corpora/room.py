@@ -14,8 +14,8 @@ from raft_exp.retrieval.filters import DistractorFilter
 def has_room(collection: Passages, questions: Callable[[], Iterator[Question]]) -> bool:
     """Whether each training and test question has enough distractors under the default settings.
 
-    A question needs `NUM_DISTRACTORS` distractors and one more for each gold passage, or fewer if even the whole
-    collection has fewer. Validation questions are not checked.
+    A question needs `NUM_DISTRACTORS` distractors and one more for each gold passage, or all that the whole
+    collection has if these are fewer. Validation questions are not checked.
     """
     owners, whole = pools.document_splits(collection, questions()), collection.with_units(_each(collection), True)
     everything = range(len(collection))

@@ -10,11 +10,11 @@ from itertools import pairwise
 import sentencex
 
 _WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
-# Full stops that need no blank behind them: of Chinese, Japanese, Khmer and Burmese; that of Tibetan needs one.
+# Full stops of Chinese, Japanese, Khmer and Burmese, which need no space behind them, and of Tibetan, which need one.
 _WIDE_STOP = re.compile(r"""[。！？｡។៕။]+[」』”’）》〉】)"']*|[།༎](?= )""")
 _WITHOUT_STOPS = re.compile("[\u0e00-\u0eff]{4}")
 _BEFORE_BLANK = re.compile("(?<=[\u0e00-\u0eff])(?= )")
-_CLAUSE = 40  # characters
+_CLAUSE = 40  # characters: shortest part of a Thai or Lao sentence
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -33,10 +33,11 @@ def split_sentences(text: str) -> list[str]:
 
 
 def sentences_of(text: str) -> list[str]:
-    """Returns the sentences of a text in any language, without loss; English texts are split by `split_sentences`.
+    """Returns the sentences of a text in any language, without loss.
 
-    A full stop of Chinese, Japanese, Khmer or Burmese always ends a sentence. Thai and Lao have no full stops, so a
-    long text is cut at spaces.
+    The text is first split by `split_sentences`. Then a full stop of Chinese, Japanese, Khmer or Burmese always ends a
+    sentence; that of Tibetan ends one before a space. Thai and Lao have no full stops: long sentences are cut at
+    spaces.
     """
     sentences = split_sentences(text)
     if text.isascii():
@@ -50,7 +51,7 @@ def _cut(text: str, pattern: re.Pattern[str]) -> list[str]:
 
 
 def _clauses(sentence: str) -> list[str]:
-    """Returns the parts of a long Thai or Lao sentence, each with at least _CLAUSE characters."""
+    """Returns the parts of a long Thai or Lao sentence, each with at least _CLAUSE characters; else [sentence]."""
     if len(sentence) < 2 * _CLAUSE or not _WITHOUT_STOPS.search(sentence):
         return [sentence]
     parts = [""]

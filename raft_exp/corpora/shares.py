@@ -5,7 +5,7 @@ from itertools import accumulate
 
 from raft_exp.core.sampling import HashSample, seeded_bits
 
-_LARGE = 0.25  # share of the members: a larger group is drawn last by `draw_nearest`
+_LARGE = 0.25  # share of the members: `draw_nearest` draws larger groups last
 
 
 def draw_share(items: Iterable[str], share: float, seed: int, purpose: str, of: int | None = None) -> HashSample:

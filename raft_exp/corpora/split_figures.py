@@ -1,4 +1,4 @@
-"""Counts what test questions share with the training data, by the unit that questions are split by."""
+"""Counts what test questions share with the training data, for the unit by which the questions are split."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,7 +14,8 @@ def split_choice(
 ) -> SplitChoice:
     """Returns the content of split.json.
 
-    `collection`: the passages with the units of `by`. `questions`: streams the questions of the study.
+    `drawn`: whether a split was drawn. `collection`: the passages with the units of `by`. `questions`: streams the
+    questions of the study.
     """
     owners = pools.document_splits(collection, questions())
     documents, units = set[int](), set[int]()

@@ -7,8 +7,8 @@
 - `question`: questions are split one by one, and passages may be distractors in every split. Questions with the same
   gold passage stay together if enough questions remain for each split.
 
-The smaller the unit, the more a test question has in common with training. So `auto` takes the largest unit that leaves
-each question enough passages (`choose`).
+The smaller the unit, the more a test question has in common with training. So `auto` stands for the largest unit with
+filled splits and enough distractors for each question (`choose`).
 """
 
 import json
@@ -27,9 +27,9 @@ Setting = Literal["auto", "document", "section", "question"]
 LEVELS: tuple[SplitBy, ...] = ("document", "section", "question")  # the largest unit first
 
 RULES = 1  # version of the rules of `auto` for few documents
-FILE_RULES = 2  # the same for a file of questions, of which few documents are drawn by `shares.draw_nearest`
+FILE_RULES = 2  # the same for a file of questions, whose documents `shares.draw_nearest` draws if they are few
 FEW_DOCUMENTS = 30  # fewer documents may be too few for a split by document
-NUM_DISTRACTORS = 4  # `auto` leaves each question so many distractors (the paper's), and one for each gold passage
+NUM_DISTRACTORS = 4  # distractors that each question needs under `auto` (as in the paper); one more per gold passage
 SPLIT = "split.json"  # in the folder of the questions stage; missing in results of earlier versions
 
 
@@ -55,7 +55,7 @@ def split_passages(passages: Path, questions: Path) -> Passages:
 
 
 def divided(collection: Passages, by: SplitBy) -> Passages:
-    """Returns the collection with the units of a split."""
+    """Returns the collection with the units `by`: hashes of documents or sections, or ordinals of single passages."""
     if by == "document":
         return collection
     units = _sections(collection) if by == "section" else np.arange(len(collection), dtype=np.uint64)
@@ -64,7 +64,7 @@ def divided(collection: Passages, by: SplitBy) -> Passages:
 
 def _sections(collection: Passages) -> np.ndarray:
     """Returns an array of shape (passages,): a hash of the section of each passage."""
-    last: dict[str, tuple[str, int]] = {}  # document -> place of its latest passage, and number of that section
+    last: dict[str, tuple[str, int]] = {}  # document -> place of its latest passage, and number of its latest section
     sections = np.empty(len(collection), dtype=np.uint64)
     for ordinal, passage in enumerate(collection):
         place, number = last.get(passage.document_id, (passage.place, 0))
@@ -78,7 +78,7 @@ class Level(Protocol):
     """The splits of a corpus by one kind of unit: documents, sections or questions."""
 
     def is_filled(self) -> bool:
-        """Whether each required split has about as many questions as the settings require."""
+        """Whether each required split has enough questions."""
 
     def has_room(self) -> bool:
         """Whether each question has enough passages for its distractors."""
@@ -94,10 +94,11 @@ def setting_of(config: object) -> Setting:
 
 
 def choose(setting: Setting, enough: bool, level: Callable[[SplitBy], L]) -> tuple[SplitBy, L]:
-    """Returns the unit and its splits: those of `setting`, or for `auto` the largest unit that suffices.
+    """Returns (unit, its splits): those of `setting`, or for `auto` of the largest unit that suffices.
 
-    A unit suffices if its splits are filled and its questions have room for distractors; if none does, the smallest
-    unit is taken. `enough`: the corpus has so many documents that no check is needed.
+    A unit suffices if `is_filled` and `has_room` are true of its splits; if no unit does, the smallest one is chosen.
+    `enough`: the corpus has so many documents that a split by document needs no check of `has_room`. `level`: makes the
+    splits by a unit.
     """
     if setting != "auto":
         return setting, level(setting)

@@ -1,7 +1,7 @@
-"""Splits of natural_questions and triviaqa. Draws depend only on (seed, question), so smaller samples are subsets of
-larger ones.
+"""Splits of natural_questions and triviaqa.
 
-Questions with the same words share a split, because one would reveal the answer of the other.
+Draws depend only on (seed, question), so smaller samples are subsets of larger ones. Questions with the same words
+share a split, because one would reveal the answer of the other.
 """
 
 from collections.abc import Iterable
@@ -40,7 +40,8 @@ class Splits:
     ) -> "Splits":
         """Draws shares of the learnable questions for test and validation, and up to `max_items` others for training.
 
-        `learnable`: the records that can be trained on. `corpus`: a name, so that each corpus has its own draws.
+        `learnable`: the records that can be trained on. `test`: a share of them. `validation`: a share of the questions
+        that are not test questions. `corpus`: a name, so that each corpus has its own draws.
         """
         hashes = {record.id: str(question_hash(record.question)) for record in learnable}
         test_sample = draw_share(dict.fromkeys(hashes.values()), test, seed, f"{corpus} test")
