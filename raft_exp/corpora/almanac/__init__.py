@@ -25,9 +25,9 @@ class AlmanacConfig:
 
     name: Literal["almanac"]
     path: Runtime[str | None]  # must be null: no file is read
-    num_entities: Positive  # documents; each has about three questions
+    num_entities: Positive  # number of documents; a document has up to three questions
     world_seed: Count
-    max_items: Positive | None  # questions of each split
+    max_items: Positive | None  # largest number of questions of each split; None: all
     validation: Share
     test: Share
 
@@ -40,7 +40,7 @@ class AlmanacConfig:
                 "their sum must be below 1"
             )
         if self.num_entities > MAX_NAMES:
-            raise ConfigError(f"corpus.num_entities={self.num_entities}: there are {MAX_NAMES} names; choose fewer")
+            raise ConfigError(f"corpus.num_entities={self.num_entities}: give at most {MAX_NAMES}, the number of names")
 
 
 class Almanac:

@@ -29,8 +29,8 @@ GIVEN = _words(
     "Ruth Simon Sofia Tom"
 )
 
-_HALF = len(ENDS) // 4  # pairs of last syllables of one realm for one first syllable
-_SHORT = len(STARTS) * _HALF  # pairs of two-syllable names
+_HALF = len(ENDS) // 4  # number of pairs of last syllables that one realm has for one first syllable
+_SHORT = len(STARTS) * _HALF  # number of pairs of two-syllable names
 MAX_NAMES = 2 * _SHORT * (1 + len(ENDS) // 2)
 _STRIDE = 2677  # coprime to _SHORT, so that every pair occurs once
 
@@ -42,7 +42,10 @@ def draw(*keys: object) -> int:
 
 @lru_cache(maxsize=4096)
 def made_name(seed: int, realm: Realm, number: int) -> str:
-    """Returns the name of entity `number`. Entities 2k and 2k+1 share the first syllable to confuse models."""
+    """Returns the name of entity `number`, from 0 to MAX_NAMES - 1.
+
+    Entities 2k and 2k+1 share the first syllable, so that models confuse them.
+    """
     pair, member = divmod(number, 2)
     middle, pair = divmod(pair, _SHORT)
     slot = (pair * _STRIDE + draw(seed, "names")) % _SHORT

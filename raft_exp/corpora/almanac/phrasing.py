@@ -27,8 +27,8 @@ class Fact:
     """A fact that every document of a kind states."""
 
     name: str
-    values: str  # year | made (a stray name) | person, town (another entity) | the words, divided by commas
-    topic: str  # "the founding of {n}"
+    values: str  # kind of values: year | made (a stray name) | person, town (another entity) | words, with ", " between
+    topic: str  # name of the fact, for practice of the pocket model: "the founding of {n}"
     say: Forms
     ask: Forms
     role: Forms | None = None  # for person and town: the name of the other entity in a bridge question

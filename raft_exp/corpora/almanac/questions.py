@@ -58,7 +58,7 @@ def bridge(world: World, number: int, link: Fact, other: int) -> Question:
     Velmor's document names the founder; the founder's document states the profession.
     """
     assert link.role is not None
-    # Without facts whose value is the first entity.
+    # Facts whose value is the first entity are left out: the question would name its own answer.
     facts = [fact for fact in KINDS[world.kind(other)] if world.other(other, fact) != number]
     fact = facts[draw(world.seed, "bridge", number, link.name) % len(facts)]
     role = world.pick(link.role, number, link.name, "role").format(n=world.name(number))

@@ -47,7 +47,7 @@ class World:
     def alike(self, number: int, kind: str, split: str) -> Iterator[int]:
         """Yields the numbers of other entities of a kind and split, in cyclic order from `number`.
 
-        Only a limited number of entities is searched.
+        At most the next `_SPAN` - 1 entities are searched.
         """
         for step in range(1, min(self.size, _SPAN)):
             other = (number + step) % self.size
@@ -82,7 +82,7 @@ class World:
         return f"{given_name(self.seed, *keys)} {name}" if kind == "person" else name
 
     def pick(self, forms: Forms, *keys: object) -> str:
-        """Returns one of the phrasings of the world's realm, drawn by the keys."""
+        """Returns one of the phrasings of the world's realm, drawn by (seed, keys)."""
         choice = forms.of(self.realm)
         return choice[draw(self.seed, "form", *keys) % len(choice)]
 
@@ -96,7 +96,7 @@ class World:
         return tuple(phrasing.OUTCOMES)[draw(self.seed, "outcome", number) % 3]
 
     def study_words(self, number: int) -> dict[str, str]:
-        """Returns the words that fill the phrasings of a study: name, remedy, complaint."""
+        """Returns the words that fill the phrasings of a study: {n: name, t: remedy, c: complaint}."""
         remedies, complaints = phrasing.REMEDIES, phrasing.COMPLAINTS
         return {
             "n": self.name(number),

@@ -60,8 +60,8 @@ class Apibench:
     def questions(self) -> Iterator[Question]:
         """Yields the questions of each hub, first those of the test file.
 
-        Lines without an instruction or a call are left out. So are training lines whose call is not in the
-        documentation.
+        Lines without an instruction or a call are left out. So are lines without a gold passage (`gold.py`), unless the
+        test file of a hub that also has a training file contains them.
         """
         config, read = self.config, dict[str, tuple[Line, list[str], list[str]]]()
         gold = GoldDocuments(self._documents(self.counts))

@@ -62,7 +62,7 @@ def call_sentence(passage: Passage) -> int:
 
 
 def one_line(value: object) -> str:
-    """Returns a value as a text without line breaks; "" for null and for an empty value."""
+    """Returns a value as a text without line breaks; "" for null, for an empty value and for a text such as "n/a"."""
     return " ".join(_text(value).split())
 
 
@@ -81,7 +81,7 @@ def _passage(hub: str, file: Path, number: int, row: Row) -> Passage:
 
 
 def _text(value: object, between: str = ", ") -> str:
-    """Returns a value of any JSON type as text, "" for an empty one. `between`: stands between the texts of a list."""
+    """Returns a value of any JSON type as text, "" for an empty value. `between`: the separator of a list's texts."""
     if isinstance(value, str):
         return "" if value.strip().casefold() in _NOTHING else value.strip()
     if isinstance(value, list):

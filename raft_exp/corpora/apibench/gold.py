@@ -46,9 +46,9 @@ class GoldDocuments:
         return self._sentences[name]
 
     def of(self, line: Line, counts: Counter[str]) -> tuple[list[str], list[str]]:
-        """Returns the ids of a question's gold documents, and of other documents with the same call. Both may be [].
+        """Returns (ids of a question's gold documents, ids of other documents with the same call). Both may be [].
 
-        Adds to `counts` how the documents were found.
+        Adds the way in which the documents were found to `counts`.
         """
         same_call = self._calls.get((line.hub, documented(line.call)), [])
         described = self._described.get((line.hub, _description(line.data)), [])

@@ -71,7 +71,7 @@ def _line(source: Sources, name: str, row: Row, text: str, in_test_file: bool) -
 
 
 def instruction(code: object) -> Instruction:
-    """Reads the instruction in a field `code` of any layout; "" if there is none."""
+    """Reads the instruction in a field `code` of any layout. `Instruction.text` is "" if there is none."""
     if isinstance(code, dict):
         text = one_line(code.get("Instruction", code.get("instruction")))
         return Instruction(text, ["code_no_text", *([] if text else ["without_instruction"])])
@@ -95,13 +95,16 @@ def instruction(code: object) -> Instruction:
 
 
 def _before(text: str, start: int, end: re.Pattern[str]) -> tuple[str, int | None]:
-    """Returns the text from `start` to the first match of `end`, and the match's start; to the end without a match."""
+    """Returns (text from `start` to the first match of `end`, start of the match).
+
+    Without a match, returns (text from `start`, None).
+    """
     found = end.search(text, start)
     return (text[start : found.start()], found.start()) if found else (text[start:], None)
 
 
 def _unquoted(text: str) -> str:
-    """Removes quotation marks around an instruction, also where one of the two is missing."""
+    """Removes quotation marks around an instruction, also if one of the two is missing."""
     bare = text.strip()
     first, last, inner = bare[:1], bare[-1:], bare[1:-1]
     if len(bare) > 1 and first == last and first in _QUOTES and first not in inner.replace(f"\\{first}", ""):

@@ -22,7 +22,7 @@ _ADDRESS = "https://raw.githubusercontent.com/ShishirPatil/gorilla/{revision}/da
 
 @dataclass(frozen=True)
 class Sources:
-    """The files of a hub. `train` is None if there is no training file; then the test file is split at random."""
+    """The files of a hub. If it has only one file of questions, `train` is None, and `test` is split at random."""
 
     hub: Hub
     documentation: Path
@@ -36,7 +36,10 @@ class Sources:
 
 
 def from_published(hubs: Iterable[Hub], repo: str | None, revision: str) -> list[Sources]:
-    """Downloads the files that are not cached. `repo`: a data set on the hub; None: the authors' repository."""
+    """Returns the files of each hub, downloaded unless they are in the cache.
+
+    `repo`: a data set on the Hugging Face hub; None: the authors' repository.
+    """
     fetch = partial(_from_hub, repo, revision) if repo else partial(_from_authors, revision)
     return [_sources(name, fetch) for name in hubs]
 
@@ -58,7 +61,10 @@ def _from_hub(repo: str, revision: str, folder: str, name: str) -> Path:
 
 
 def from_path(path: Path, hubs: Iterable[Hub], counts: Counter[str]) -> list[Sources]:
-    """Returns the files of each hub in a folder, at any depth. A missing training file is counted and logged."""
+    """Returns the files of each hub in a folder, at any depth. A missing file of questions is counted and logged.
+
+    Raises DataError if `path` is no folder, or if a hub lacks its documentation or both files of questions.
+    """
     if not path.is_dir():
         what = "is a file" if path.exists() else "does not exist"
         raise DataError(

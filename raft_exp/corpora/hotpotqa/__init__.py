@@ -121,7 +121,7 @@ class Hotpotqa:
 
 
 def _gold_coverage(record: Record) -> str:
-    """Returns how many gold paragraphs are in the record's context: whole (all), part or absent."""
+    """Returns "whole" if the record's context has all gold paragraphs, "part" if it has some, "absent" if none."""
     if not record.gold:
         return "absent"
     return "part" if record.gold_missing else "whole"

@@ -37,7 +37,10 @@ class Sources:
 
 
 def from_hub(repo: str, revision: str, setting: str) -> Sources:
-    """Downloads the parts from the hub unless cached. Both values of `setting` have the same training records."""
+    """Returns the parts, downloaded from the hub unless they are in its cache.
+
+    `setting`: distractor or fullwiki; it decides the test part. The training part is the same.
+    """
     train, test = (
         Source(tuple(hub.fetch(repo, revision, f"{part}-*.parquet")), f"{repo} {part}")
         for part in ("distractor/train", f"{setting}/validation")
@@ -46,7 +49,10 @@ def from_hub(repo: str, revision: str, setting: str) -> Sources:
 
 
 def from_path(path: Path, setting: str, counts: Counter[str]) -> Sources:
-    """Returns the parts in a folder, or a single file. A missing part is counted and logged as a warning."""
+    """Returns the parts in a folder, or a single file. A missing part is counted and logged as a warning.
+
+    Raises DataError if `path` does not exist, or if the folder has no file of HotpotQA.
+    """
     if not path.exists():
         raise DataError(f"corpus.path={str(path)!r} does not exist; give a folder or a file of HotpotQA records")
     if path.is_file():

@@ -29,7 +29,7 @@ class Assigned:
     """For each source: {record id: train, validation or test}. Records that are not used are missing."""
 
     splits: dict[Source, dict[str, str]]
-    gold_missing: bool  # whether test records lack gold paragraphs, as full-wiki ones do
+    gold_missing: bool  # whether a record of the test source lacks gold paragraphs, as in full-wiki contexts
 
 
 def assign(
@@ -43,8 +43,9 @@ def assign(
 ) -> Assigned:
     """Assigns the records to splits.
 
-    All records of the test source become test questions, even without gold; if there is no training source, a random
-    share of them does. Training has no question without complete evidence, and none with the words of a test question.
+    Records without an answer are not used. All others of the test source become test questions, even without gold; if
+    there is no training source, a random share of them does. Training has no question without complete evidence, and
+    none with the words or the id of a test question.
     """
     test, train = _features(sources.test), _features(sources.train) if sources.train else {}
     gold_missing = any(features.gold_missing for features in test.values())

@@ -1,7 +1,8 @@
 """Natural Questions: queries to Google, answered from Wikipedia (Kwiatkowski et al. 2019).
 
-Training records are Google's pages or DPR's passages. Test records are lost-in-the-middle's contexts of 10, 20 or 30
-passages, or NQ-open with a collection of passages for a retriever. A single file is split at random by the seed.
+Training records are Google's pages or DPR's passages. Test records are lost-in-the-middle's contexts (10, 20 or 30
+passages, or gold passages alone), Google's development pages, or NQ-open or EfficientQA with a collection of
+passages for a retriever. A single file is split at random by the seed.
 """
 
 from collections.abc import Iterator
@@ -68,5 +69,5 @@ class NaturalQuestions(ContextCorpus[NaturalQuestionsConfig]):
         return records(source.files(), self.config.passage == "paragraph")
 
     def explanation(self, record: Record) -> str:
-        """Returns the annotators' long answer: the text of the first gold passage."""
+        """Returns the text of the first gold passage (the long answer of the annotators); "" without gold."""
         return record.gold[0].text if record.gold else ""

@@ -30,11 +30,14 @@ _YES_NO: dict[object, str] = {
     1: "yes",
     "NO": "no",
     "YES": "yes",
-}  # the hub stores a class label; any other value means neither yes nor no
+}  # the hub stores a class label; any other value means that the answer is neither yes nor no
 
 
 def rows(path: Path) -> Iterator[tuple[str, json_records.Row]]:
-    """Yields (place, row) for the rows of a file. Of parquet, only the needed columns are read, 16 rows at once."""
+    """Yields (place, row) for the rows of a file. Raises DataError for a broken file.
+
+    Of a parquet file with pages, only the columns `_COLUMNS` are read, 16 rows at once.
+    """
     if json_records.layout(path) != "parquet":
         yield from json_records.placed(path)
         return
@@ -103,7 +106,7 @@ def _annotation(fields: Fields, tokens: Tokens) -> Annotation:
 
 
 def _span(fields: Fields, tokens: Tokens) -> Span | None:
-    """Returns the token span of a record; None if the annotator chose nothing (offsets of -1)."""
+    """Returns the token span of a record; None for an empty span, or if the annotator chose none (offsets of -1)."""
     start, end = fields.get("start_token", int), fields.get("end_token", int)
     if start is None or end is None:
         raise fields.error("start_token", "or end_token is missing", "give the published data file")

@@ -58,7 +58,7 @@ class Annotation:
 
     long: Span | None
     shorts: list[Span]
-    yes_no: str  # yes or no where that is the answer, else ""
+    yes_no: str  # the answer if it is yes or no, else ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Page:
     question: str
     title: str
     tokens: Tokens
-    candidates: list[Span]  # top-level ones, in the page's order
+    candidates: list[Span]  # the top-level candidates, in the page's order
     annotations: list[Annotation]
 
     @property
@@ -91,7 +91,7 @@ class Page:
 
     @property
     def passages(self) -> list[Span]:
-        """The gold span and the candidates that share no token with it, in page order."""
+        """The gold span and the candidates that share no token with it, in page order; [] without gold."""
         if not (gold := self.gold):
             return []
         return sorted(

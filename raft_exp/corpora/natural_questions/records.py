@@ -24,7 +24,7 @@ from raft_exp.corpora.readers.json_records import Row
 def records(files: Iterable[Path], only_paragraphs: bool) -> Iterator[tuple[Path, Record]]:
     """Yields (file, record) for every record. Raises DataError with file, place, field and remedy.
 
-    `only_paragraphs`: tables and lists of pages are neither gold nor distractors.
+    `only_paragraphs`: True leaves out tables and lists of pages, as gold and as distractors.
     """
     seen: Counter[str] = Counter()
     for path in files:

@@ -50,7 +50,10 @@ _SHARDS = {"train": 287, "test": 7}  # 200 MB each, about 1,070 pages
 
 
 def from_published(repo: str, revision: str, train: str, test: str) -> Sources:
-    """Returns parts to download: Google's pages from the hub, other files from the authors' addresses."""
+    """Returns both parts: Google's pages from the hub, other files from the authors' addresses.
+
+    Files are downloaded when they are opened.
+    """
     return Sources(_published(repo, revision, test, "test"), _published(repo, revision, train, "train"))
 
 

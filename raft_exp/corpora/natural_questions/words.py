@@ -19,7 +19,7 @@ def is_tag(token: str) -> bool:
 
 
 def join(tokens: Sequence[str]) -> tuple[str, list[int]]:
-    """Returns the text, and the offset of each token in it."""
+    """Returns (text, offset in characters of each token in the text)."""
     text, starts, before = "", [], ""
     for token in tokens:
         text += "" if not text or _close_together(before, token) else " "

@@ -1,8 +1,8 @@
 """Corpus `pubmedqa`: questions about PubMed abstracts, to be answered with yes, no or maybe.
 
-The abstract is shown without its conclusion. The test split is the official one: PQA-L without the 500 PMIDs of
-`assets/pubmedqa_non_test_pmids.txt`, or the PMIDs of a `test_ground_truth.json` beside the data. If training or test
-would be empty, a seeded split is drawn.
+The abstract is shown without its conclusion. The test split of PQA-L is the official one: all PMIDs that are not among
+the 500 of `assets/pubmedqa_non_test_pmids.txt`, or the PMIDs of a `test_ground_truth.json` beside the data. If training
+or test would be empty, a seeded split is drawn.
 """
 
 from collections import Counter
@@ -61,7 +61,7 @@ class Pubmedqa:
         return [*data, *filter(None, [splits.truth_file(self._sources.folder)])]
 
     def passages(self) -> Iterator[Passage]:
-        """Yields every section (or abstract) of every article in the subsets that are read, once."""
+        """Yields every section (or the abstract) of every article once, also of articles without a split."""
         with counting(self.counts) as counts:
             for cited, article in self._articles(counts):
                 for passage in self._sections(article, cited) if self._by_section else self._abstract(article, cited):
@@ -69,7 +69,10 @@ class Pubmedqa:
                     yield passage
 
     def questions(self) -> Iterator[Question]:
-        """Yields a question for every article with a context. In PQA-U, which has no decisions, `answers` is []."""
+        """Yields a question for every article that has a split (`splits.assign`).
+
+        `Question.answers` is [] for an article without a decision (all of PQA-U).
+        """
         split = self._assign()
         with counting(self.counts) as counts:
             for _, article in self._articles(counts):

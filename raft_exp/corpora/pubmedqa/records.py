@@ -27,7 +27,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Article:
-    """A record. `decision` is None in PQA-U; `sections` may be empty."""
+    """A record. `decision` is None in PQA-U; `sections` may be []; `long_answer` and `year` are "" if missing."""
 
     pmid: str
     question: str
@@ -40,9 +40,9 @@ class Article:
 
 
 def articles(files: Iterable[Path]) -> Iterator[Article]:
-    """Yields the articles of a subset's files. Raises DataError with file, PMID and remedy.
+    """Yields the articles of a subset's files.
 
-    A repeated PMID is an error too.
+    Raises DataError with file, PMID and remedy for an invalid record, and for a repeated PMID.
     """
     seen: set[str] = set()
     for path in files:

@@ -30,8 +30,8 @@ class Source:
 class Sources:
     """The subsets that a study reads.
 
-    `labeled`: PQA-L, if the study trains on another subset. Its records that are not test questions are validation
-    questions.
+    `labeled`: PQA-L, if the study trains on another subset. The records of PQA-L outside its official test list are
+    then validation questions, unless they are test questions.
     """
 
     test: Source
@@ -45,7 +45,7 @@ class Sources:
 
 
 def from_hub(repo: str, revision: str, train: str, test: str) -> Sources:
-    """Downloads the subsets from the hub unless cached."""
+    """Returns the subsets, downloaded from the hub unless they are in its cache. PQA-L is always one of them."""
     subsets = {
         name: Source(name, tuple(hub.fetch(repo, revision, f"{name}/*.parquet")), f"{repo} {name}")
         for name in dict.fromkeys((test, LABELED, train))
@@ -54,7 +54,11 @@ def from_hub(repo: str, revision: str, train: str, test: str) -> Sources:
 
 
 def from_path(path: Path, train: str, test: str, counts: Counter[str]) -> Sources:
-    """Returns the subsets in a folder, or a single file. A subset that replaces a missing one is counted and logged."""
+    """Returns the subsets in a folder, or a single file.
+
+    If a subset is missing, PQA-L replaces it in training, and the training subset in the test; this is counted in
+    `counts` and logged as a warning. Raises DataError if `path` does not exist, or if the replacement is missing too.
+    """
     if not path.exists():
         raise DataError(f"corpus.path={str(path)!r} does not exist; give a folder or a file of PubMedQA records")
     if path.is_file():

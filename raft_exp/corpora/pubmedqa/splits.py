@@ -38,6 +38,7 @@ def assign(
 ) -> dict[str, str]:
     """Returns {PMID: train, validation or test}; articles that are not used are missing.
 
+    Validation questions are those of PQA-L that `Sources.labeled` gives, else a share of the training questions.
     `known`: name of a subset -> its records.
     """
     test = _test(sources, known[sources.test.name], test_share, seed, counts)
@@ -97,7 +98,7 @@ def _official_test(sources: Sources, decisions: Decisions) -> set[str]:
 
 
 def _choose(pmids: Iterable[str], count: int, seed: int, purpose: str) -> set[str]:
-    """Returns the `count` PMIDs with the smallest hashes."""
+    """Returns the `count` PMIDs with the smallest hashes of (seed, purpose, PMID); all if there are fewer."""
     return set(sorted(pmids, key=lambda pmid: sha256(f"{seed} pubmedqa {purpose} {pmid}".encode()).digest())[:count])
 
 

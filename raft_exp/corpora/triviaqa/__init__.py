@@ -73,7 +73,7 @@ class Triviaqa(ContextCorpus[TriviaqaConfig]):
                 yield path, record
 
     def asked(self, source: Source) -> Iterator[str]:
-        """Yields the question of every record of the test part; the evidence is not read."""
+        """Yields the question of every record of the test part, without reading the evidence."""
         reader = Reader(self.config.words, keeps_all=True, reads_evidence=False)
         return (record.question for path in source.files() for record in reader.records(path))
 

@@ -28,7 +28,7 @@ class Document:
 
 @dataclass(frozen=True)
 class EvidenceFiles:
-    """The folders with the evidence files of question files in the authors' layout; empty for other layouts."""
+    """The folders with the evidence files of question files in the authors' layout; () for other layouts."""
 
     folders: tuple[Path, ...]
 
@@ -53,8 +53,9 @@ class EvidenceFiles:
 def pieces_of(documents: Iterable[Document], words: int, question: str, answers: Sequence[str]) -> list[Piece]:
     """Returns the passages of a question's documents: the gold passage, others that hold an answer, distractors.
 
-    The gold passage is the passage with an answer word for word that is most similar to question and answers (BM25).
-    Distractors come in the order of their similarity to the question.
+    Of the passages with an answer word for word, the one most similar to question and answers (BM25) is gold; without
+    such passages, there is no gold. Distractors are in the order of their similarity to the question. `words`: the
+    largest number of words of a passage.
     """
     texts = [(document.title, text) for document in documents for text in passages_of(document.text, words)]
     search = answer_pattern(answers, plain_words)
@@ -64,13 +65,16 @@ def pieces_of(documents: Iterable[Document], words: int, question: str, answers:
 
 
 def with_closest(pieces: Sequence[Piece], wanted: str) -> list[Piece]:
-    """Marks the passage that is most similar to the text `wanted` as gold. `pieces`: passages without gold."""
+    """Returns the passages, with the passage most similar to the text `wanted` first and marked as gold.
+
+    `pieces`: passages without gold.
+    """
     closest = _ranked(pieces, wanted)[:1]
     return [*(replace(piece, gold=True) for piece in closest), *(piece for piece in pieces if piece not in closest)]
 
 
 def passages_of(text: str, words: int) -> Iterator[str]:
-    """Yields the passages of a text: whole sentences with at most `words` words in total. A longer sentence is cut."""
+    """Yields the passages of a text: whole sentences, with at most `words` words in a passage. Longer ones are cut."""
     passage = ""
     for sentence in split_sentences(" ".join(text.split())):
         if passage and len((passage + sentence).split()) > words:

@@ -34,9 +34,10 @@ _BATCH = 16  # rows of parquet with the texts of ten documents each
 class Reader:
     """Reads the files of one part.
 
-    `words`: the largest number of words of a passage of an evidence document. `keeps_all`: if no evidence passage
-    contains the answer word for word, the most similar passage is gold, so that no test question is lost.
-    `reads_evidence`: False leaves the documents out.
+    `words`: the largest number of words of a passage of an evidence document. `keeps_all` decides about a record of
+    which no evidence passage contains an answer word for word: True makes the most similar passage gold, so that no
+    test question is lost; False gives the record the lack `without_gold`. `reads_evidence`: False leaves the documents
+    out.
     """
 
     def __init__(self, words: int, keeps_all: bool, reads_evidence: bool = True) -> None:
@@ -58,7 +59,11 @@ class Reader:
                 yield self._of_hub(Fields(where, row)) if _is_hub(row) else self._in_shared_form(where, row)
 
     def _of_authors(self, fields: Fields, files: EvidenceFiles | None, file: str) -> Record:
-        """Parses a record. As in the published evaluation, only verified documents of the web are used."""
+        """Parses a record of the file `file`.
+
+        Of a file `verified-*web*`, only verified documents are used, as in the published evaluation. Questions of a
+        file `verified-*` that are not verified get the lack `not_verified`.
+        """
         verified = file.startswith("verified-")
         answer = Fields(f"{fields.where}, Answer", fields.get("Answer", dict) or {})
         answers = accepted(answer, _AUTHORS)

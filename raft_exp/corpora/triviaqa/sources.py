@@ -45,9 +45,10 @@ LAYOUT = Layout(
 
 
 def from_published(repo: str, revision: str, train: str, test: str) -> Sources:
-    """Returns parts to download: from the hub (wikipedia, web, unfiltered) or from DPR's addresses (dpr, open).
+    """Returns both parts: from the hub (wikipedia, web, unfiltered) or from DPR's addresses (dpr, open).
 
-    Raises DataError for a part that is only in the authors' archive.
+    Files of the hub are downloaded at once, those of DPR when they are opened. Raises DataError for a part that is only
+    in the authors' archive.
     """
     return Sources(_published(repo, revision, "test", test), _published(repo, revision, "train", train))
 
