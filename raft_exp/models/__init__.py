@@ -2,5 +2,5 @@
 
 import logging
 
-# Where bitsandbytes is installed, PEFT imports it, and each import warns about an optional CPU kernel that is not used.
+# If bitsandbytes is installed, PEFT imports it, and the import warns about an optional CPU kernel that is not used.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)

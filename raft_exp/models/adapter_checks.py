@@ -13,7 +13,7 @@ from raft_exp.models.pattern_child import Patterns
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 SECONDS = 5  # limit of the CPU time for all patterns and names; usual adapters need a few milliseconds
 _MOST_RANK = 16_384
-# Module names of most models. Patterns are matched with them and with the module names in the adapter's weights.
+# Usual module names. Patterns are matched with these names and with the module names in the adapter's weights.
 _USUAL = [
     f"model.layers.{layer}.{part}"
     for layer in (0, 10)
@@ -22,10 +22,10 @@ _USUAL = [
 
 
 def check_adapter(folder: Path, modules: Iterable[str] = ()) -> None:
-    """Raises ModelError for an adapter_config.json that is damaged, or has impossible values or very slow patterns.
+    """Raises ModelError for an adapter_config.json that is damaged, has impossible values, or has unusable patterns.
 
-    The patterns are regular expressions for module names. `modules`: the module names that they are tested with; by
-    default the names in the adapter's weights.
+    Patterns are regular expressions for module names; an invalid or very slow one is unusable. `modules`: the module
+    names to match them with; by default the names in the adapter's weights, and usual names.
     """
     named = f"adapter={folder}"
     values = read_object(folder / CONFIG, named)
@@ -57,8 +57,8 @@ def _items(field: object) -> list[object]:
 def _patterns(values: Mapping[str, object]) -> Iterator[str]:
     """Yields the regular expressions of an adapter_config.json.
 
-    A text in a field of module names is a regular expression; a list holds plain names. The keys of rank_pattern and
-    alpha_pattern are regular expressions too.
+    In a field of module names, a text is a regular expression, and a list holds plain names (in layers_pattern: regular
+    expressions). The keys of rank_pattern and alpha_pattern are regular expressions too.
     """
     for name in ("target_modules", "exclude_modules", "layers_pattern", "target_parameters", "modules_to_save"):
         field = values.get(name)
@@ -92,5 +92,5 @@ def _weight_names(file: Path) -> list[str]:
         with safe_open(file, framework="numpy") as weights:
             names = [name.removeprefix("base_model.model.").rpartition(".lora_")[0] for name in weights.keys()]  # noqa: SIM118
     except (OSError, SafetensorError):
-        return []  # its loader gives the reason
+        return []  # the function that loads the weights gives the reason
     return list(dict.fromkeys(filter(None, names)))

@@ -1,7 +1,8 @@
 """Checks a model's configuration and tokenizer, without its weights, before a study pays for anything.
 
 The model is built on torch's meta device, i.e. with the names and shapes of its weights, but without their values. For
-the embedded models (`asset:`), only config.json is read, without an import of transformers.
+the embedded models (`asset:`), only config.json is read, without an import of transformers, unless an adapter has a
+list of target modules.
 """
 
 import copy
@@ -32,7 +33,7 @@ _POSITIONS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
 _EXTENDING = ("linear", "dynamic", "yarn")
 _SECONDS = 120  # time limit to read a configuration and build the model without weights; usual models need 1 or 2 s
 _SPLITTING_SECONDS = 10  # limit of the CPU time; a large tokenizer needs one second for all samples
-_LEAST_BYTES = 0.1  # least bytes of a weight in a file: quantised weights have two bits or more
+_LEAST_BYTES = 0.1  # least bytes of a weight in a file; quantised weights have 0.25 bytes (two bits) or more
 _NOT_CAUSAL = ("MaskedLM", "Classification", "QuestionAnswering", "ForPreTraining", "ForRetrieval")
 _CHOOSE = "choose a causal language model, whose config.json names a class ...ForCausalLM in `architectures`"
 
@@ -57,7 +58,7 @@ def check(
     `lora`: the LoRA settings of the training; None without training. `packing`: whether rows must be packed.
     `download`: whether to download configuration and tokenizer from the hub; a hub model that is neither downloaded nor
     in the local cache is not checked. `by_transformers`: whether transformers runs the model. vLLM has its own model
-    classes, so with vLLM only the files of a local folder are checked: their sizes and values, and the number of
+    classes, so with vLLM only a local folder is checked: the sizes and values of its files, and the number of
     positions. Raises ModelError if a setting does not fit the model, or a file of the model is damaged.
     """
     place = Path(resolve(model.name_or_path))
@@ -95,7 +96,7 @@ def check(
 def check_weights(model: ModelConfig) -> None:
     """Raises ModelError for a local model folder without *.safetensors files."""
     if gguf.is_gguf(model.name_or_path):
-        return  # it may not be converted yet
+        return  # the file may not be converted yet
     folder = Path(resolve(model.name_or_path))
     if folder.is_dir() and not any(folder.glob("*.safetensors")):
         raise ModelError(
@@ -117,7 +118,7 @@ def _values(file: Path) -> Mapping[str, object]:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}  # a hub model, or a file of which transformers gives the error
+        return {}  # a hub model, or a damaged file, for which transformers gives the error
     text = values.get("text_config", values) if isinstance(values, dict) else {}
     return text if isinstance(text, dict) else {}
 

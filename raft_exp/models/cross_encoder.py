@@ -91,8 +91,8 @@ def load(config: RerankConfig) -> Score:
 def open_model(config: PairModel, group: str) -> "CrossEncoder":
     """Loads a cross-encoder, only from safetensors. Its outputs are logits. `group`: the config group in messages.
 
-    Raises ModelError if sentence-transformers is not installed, the model cannot be loaded, or `config.max_length` is
-    above its limit.
+    Raises ModelError if sentence-transformers is not installed, the model cannot be loaded, `config.max_length` is
+    above the model's limit, or accelerator=gpu is set on a machine without a GPU.
     """
     needs("sentence_transformers")
     import torch

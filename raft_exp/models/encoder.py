@@ -56,7 +56,8 @@ def needs(module: str) -> None:
 def load(config: EncoderConfig) -> Encode:
     """Loads the encoder, only from safetensors. Returns a function that encodes texts.
 
-    Raises ModelError if the encoder cannot be loaded. The returned function raises ModelError if memory runs out.
+    Raises ModelError if sentence-transformers is not installed, the encoder cannot be loaded, or accelerator=gpu is set
+    on a machine without a GPU. The returned function raises ModelError if memory runs out.
     """
     model = _model(config)
 
@@ -75,9 +76,10 @@ def load(config: EncoderConfig) -> Encode:
 
 
 def load_tokens(config: EncoderConfig) -> EncodeTokens:
-    """Loads the encoder. Returns a function that encodes the tokens of texts, without special tokens and prefix.
+    """Loads the encoder. Returns a function that encodes the tokens of texts.
 
-    The vectors are those of the last layer, before they are pooled. Raises ModelError as `load` does.
+    The vectors are those of the last layer, before pooling. Texts get no prefix, and special tokens have no vector in
+    the result. Raises ModelError as `load` does.
     """
     model = _model(config)
 

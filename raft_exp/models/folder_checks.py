@@ -19,7 +19,7 @@ _MOST_LAYERS = 1000  # known models have fewer than 200
 _MOST_SIZE = 10**8  # largest value of a dimension, a vocabulary or a number of positions
 _LAYERS = {"num_hidden_layers", "num_layers", "n_layer", "n_layers", "decoder_layers", "encoder_layers"}
 _LAYERS |= {"num_decoder_layers", "num_encoder_layers"}
-# Fields that every language model needs: their value must be at least 1.
+# Fields that no language model can have with the value 0.
 _ONE_OR_MORE = {"num_hidden_layers", "n_layer", "hidden_size", "n_embd", "d_model", "vocab_size"}
 _ONE_OR_MORE |= {"num_attention_heads", "n_head", "num_key_value_heads"}
 _SIZES = _ONE_OR_MORE | {"intermediate_size", "moe_intermediate_size", "ffn_dim", "n_inner", "head_dim"}
@@ -75,9 +75,9 @@ def check_values(values: Mapping[str, object], named: str, where: str = "config.
 
 
 def _check_number(name: str, value: object, least: int, named: str, where: str) -> None:
-    """Raises ModelError unless the value is None, or a whole number between `least` and the limit of the field."""
+    """Raises ModelError unless a single value is None, or a whole number from `least` to the limit of the field."""
     most = _MOST_LAYERS if name in _LAYERS else _MOST_SIZE
-    if value is None or isinstance(value, list | tuple | Mapping):  # lists have a number for each layer
+    if value is None or isinstance(value, list | tuple | Mapping):  # `_leaves` yields the numbers in lists and objects
         return
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise ModelError(

@@ -28,7 +28,7 @@ SUFFIX = ".gguf"
 PACKAGE = "package:"
 VERSION = 1  # version of the conversion; raise it when `write` makes other files from the same GGUF file
 
-_HEADER = 2**26  # bytes to search for the header; with 250,000 tokens it has about 10 MB
+_HEADER = 2**26  # bytes of a file that contain the header; the header of a model with 250,000 tokens has about 10 MB
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
 # Values of `tokenizer.ggml.pre`, i.e. the rule by which a byte-level tokenizer splits words. transformers ignores it.
 _DIGITS_ALONE = {"smollm"}
@@ -42,7 +42,10 @@ def is_gguf(name_or_path: str) -> bool:
 
 
 def find(name_or_path: str, group: str = "model") -> Path:
-    """Returns the path of a GGUF file. Raises ModelError if the file is missing, or is one of several parts."""
+    """Returns the path of a GGUF file. `group`: the config group in messages.
+
+    Raises ModelError if the file or its package is missing, or if the file is one of several parts.
+    """
     named = f"{group}.name_or_path={name_or_path!r}"
     if name_or_path.startswith(PACKAGE):
         module, _, inner = name_or_path.removeprefix(PACKAGE).partition("/")
@@ -68,9 +71,9 @@ def find(name_or_path: str, group: str = "model") -> Path:
 def write(file: Path, folder: Path, dtype: Dtype, weights: bool = True) -> None:
     """Writes the model of a GGUF file to `folder`: configuration, tokenizer, model card, and weights in `dtype`.
 
-    `weights`: whether to write the weights, which takes long for a large model. Raises ModelError if the file is
-    damaged or has no end token, and an error of transformers if its architecture is unknown (`loading.explained`
-    converts this error).
+    `weights`: whether to write the weights, which takes long for a large model. Raises ModelError if the package gguf
+    is not installed, or the file is damaged or has no end token. Raises an error of transformers if the architecture is
+    unknown; `loading.explained` converts this error.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
@@ -125,7 +128,7 @@ _SIZES = {
 
 @lru_cache(maxsize=4)
 def _metadata(file: Path) -> Mapping[str, Any]:
-    """Returns the values of the file's header, without arrays.
+    """Returns the values of the file's header without arrays, and "tensor types": the sorted types of its tensors.
 
     Raises ModelError if the file is damaged or not a GGUF file, or its header has impossible sizes.
     """
@@ -138,7 +141,7 @@ def _metadata(file: Path) -> Mapping[str, Any]:
             name: field.contents() for name, field in reader.fields.items() if field.types[:1] != [GGUFValueType.ARRAY]
         }
         types = sorted({tensor.tensor_type.name for tensor in reader.tensors})
-    except Exception as error:  # numpy's and struct's errors of a damaged file, of several types
+    except Exception as error:  # for a damaged file, numpy and struct raise errors of several types
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"{file.name}: the file is not a complete GGUF file ({reason}); download it again") from error
     own = {name.partition(".")[2]: value for name, value in fields.items()}  # without "llama."

@@ -137,7 +137,7 @@ class Dated(Named, Protocol):
 def files(config: Named, group: str = "model") -> list[Path]:
     """Returns the local files whose content identifies the model; [] for a hub id.
 
-    Raises ModelError for a hub id without a revision, and for a folder with impossible values.
+    Raises ModelError for a hub id without a revision, for a folder with impossible values, and for an unknown path.
     """
     if gguf.is_gguf(config.name_or_path) and group not in _ENCODERS:
         return [gguf.find(config.name_or_path, group)]
@@ -180,7 +180,7 @@ def load_tokenizer(
 def date_files(model: Dated) -> dict[str, str]:
     """Returns {"prompt.date": date} as a part of stage keys; {} for a model whose chat template does not use a date."""
     if gguf.is_gguf(model.name_or_path):
-        asks = gguf.asks_for_date(gguf.find(model.name_or_path))  # it may not be converted yet
+        asks = gguf.asks_for_date(gguf.find(model.name_or_path))  # the file may not be converted yet
     else:
         asks = template_date.asks_for_date(resolve(model.name_or_path), model.revision)
     return {"prompt.date": model.date} if asks else {}
@@ -220,7 +220,7 @@ def load_to_merge(config: ModelConfig) -> "PreTrainedModel":
 
     if config.quantize is None:
         return load(dataclasses.replace(config, dtype="float32"))
-    on_gpu = torch.cuda.is_available()  # by the GPU's kernels, as in its training
+    on_gpu = torch.cuda.is_available()  # quantised by the GPU's kernels, as in the training
     with quiet():
         return quantization.dequantized(load(config, "cuda" if on_gpu else "cpu")).to("cpu", torch.float32)
 
@@ -343,7 +343,7 @@ def quiet() -> Iterator[None]:
 def explained(name_or_path: str, revision: str | None, group: str = "model") -> Iterator[None]:
     """Converts loading errors inside the `with` block to a ModelError of one line that names a remedy.
 
-    `group`: the config group in the message.
+    A RaftError passes unchanged. `group`: the config group in the message.
     """
     try:
         yield

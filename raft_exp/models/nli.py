@@ -47,8 +47,8 @@ Entails = Callable[[Sequence[tuple[str, str]]], list[Verdict]]  # pairs (premise
 def files(config: NliConfig) -> list[Path]:
     """Returns the local files whose content identifies the model; [] for a hub id.
 
-    Raises ModelError if sentence-transformers is not installed, a hub id has no revision, or the labels of a local
-    folder have no entailment.
+    Raises ModelError if sentence-transformers is not installed, a hub id has no revision, or the labels in a local
+    folder are not those of an NLI model.
     """
     needs("sentence_transformers")
     paths = loading.files(config, GROUP)
@@ -87,7 +87,7 @@ def _entailment(config: NliConfig, labels: Mapping[str | int, str]) -> int:
     if len(names) < 2 or len(numbers) != 1:
         raise ModelError(
             f"{GROUP}.name_or_path={config.name_or_path!r}: the labels of the model are {sorted(names.values())}, but "
-            f"it needs at least two labels, one of them {ENTAILMENT!r}; use a cross-encoder for natural language "
+            f"{GROUP} needs at least two labels, one of them {ENTAILMENT!r}; use a cross-encoder for natural language "
             "inference, such as nli@evaluation.nli=deberta"
         )
     return numbers[0]

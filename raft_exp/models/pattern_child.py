@@ -18,7 +18,7 @@ class Patterns(TypedDict):
 
 
 def fault(data: Patterns) -> str:
-    """Matches every pattern with every name. Returns the error of the first invalid pattern; "" if all are valid."""
+    """Matches each pattern with each name. Returns a message about the first invalid pattern; "" if all are valid."""
     for pattern in data["patterns"]:
         try:
             whole, last = re.compile(pattern), re.compile(rf"(.*\.)?({pattern})$")

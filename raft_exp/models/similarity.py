@@ -31,9 +31,9 @@ class TextVectors:
         return np.stack([self._known[text] for text in texts])
 
     def tokens(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
-        """Returns the vectors of the tokens of each text, of length 1: shape (tokens, dimensions), float32.
+        """Returns the vectors of the tokens of each text, scaled to length 1: shape (tokens, dimensions), float32.
 
-        They are not cached, and have no prefix. Tokens after `encoder.max_length` are left out.
+        Texts get no prefix here, and vectors are not cached. Tokens after `encoder.max_length` are left out.
         """
         self._encode_tokens = self._encode_tokens or encoder.load_tokens(self._config)
         return [_unit(vectors) for vectors in self._encode_tokens(list(texts))]

@@ -24,7 +24,7 @@ def _random_parts(template: str) -> Iterator[str]:
         template = template.replace(f"{{% {mark} %}}", "").replace(f"{{%- {mark} -%}}", "")
     try:
         tree = environment.parse(template)
-    except TemplateError:  # transformers has more extensions; a template that it cannot read is refused with its reason
+    except TemplateError:  # transformers, which has more extensions, reads the template or refuses it with a reason
         return
     yield from ("|random" for found in tree.find_all(nodes.Filter) if found.name == "random")
     written = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}

@@ -22,7 +22,7 @@ class TemplateSample(TypedDict):
 
 def added_characters(sample: TemplateSample) -> int:
     """Returns the largest number of characters that the template adds to a chat; 0 if no chat is rendered."""
-    uses_chance(sample["template"])  # parses the template, as the caller does later
+    uses_chance(sample["template"])  # parses the template within the limits, as the parent process does later
     return max(_added(sample, chat) for chat in sample["chats"])
 
 
@@ -39,7 +39,7 @@ def _added(sample: TemplateSample, chat: Chat) -> int:
         )
     except (MemoryError, RecursionError):
         raise
-    except Exception:  # it refuses this chat, as templates without a system role do; `tokens` gives the reason
+    except Exception:  # the template refuses this chat, e.g. for its system role; `tokens` gives the reason
         return 0
     return len(texts[0]) - sum(len(message["content"]) for message in chat)
 

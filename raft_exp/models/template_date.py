@@ -38,7 +38,7 @@ _MONTHS = [
     "December",
 ]
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-_LOCAL = re.compile("%([aAbBhpcxXs%])")  # what strftime takes from the locale or the time zone of the machine
+_LOCAL = re.compile("%([aAbBhpcxXs%])")  # %%, and what strftime formats by the machine's locale or time zone
 
 
 def written(today: datetime, format: str) -> str:  # noqa: A002  # the name that templates know

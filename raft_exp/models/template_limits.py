@@ -24,7 +24,7 @@ def fault(tokenizer: "PreTrainedTokenizerBase") -> str:
     """
     try:
         template = tokenizer.get_chat_template()
-    except ValueError:  # it has several and none is the default: rendering gives the reason
+    except ValueError:  # the tokenizer has several templates and no default: rendering gives the reason
         return ""
     if not isinstance(template, str) or template in _embedded():
         return ""

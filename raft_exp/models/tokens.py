@@ -35,8 +35,8 @@ def encode_prompt(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> l
 def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> str:
     """Returns the text of the prompt, up to the start of the reply. Raises ModelError if the chat template fails.
 
-    If the template refuses a system message, its text is put before the text of the first user message. A `<think>`
-    block that the template opens is closed.
+    If the template refuses a system message, the text of this message is put before that of the first user message. A
+    `<think>` block that the template opens is closed. Without a chat template, the messages are joined by blank lines.
     """
     if tokenizer.chat_template:
         return _chat_text(tokenizer, messages, add_generation_prompt=True)
@@ -44,7 +44,7 @@ def chat_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> str:
 
 
 def encode_completion(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
-    """Returns the token ids of a reply, followed by one end token."""
+    """Returns the token ids of a reply, followed by one end token. Raises ModelError as `end_token_id` does."""
     return [*tokenizer(text, add_special_tokens=False)["input_ids"], end_token_id(tokenizer)]
 
 
@@ -52,7 +52,7 @@ def end_token_id(tokenizer: "PreTrainedTokenizerBase") -> int:
     """Returns the id of the token that ends a reply.
 
     This is the control token that the chat template puts after an assistant message, else the tokenizer's eos token.
-    Raises ModelError for a tokenizer without an end token.
+    Raises ModelError for a tokenizer without an end token, and if the chat template fails.
     """
     if tokenizer.chat_template:
         cached = getattr(tokenizer, "_raft_exp_end_token_id", None)
