@@ -1,8 +1,8 @@
 """Readers of a user's documents, one format per module.
 
-A reader turns bytes into a title and parts, each with a place (page, section, ...). Each module has `read(data) ->
-Document`. To add a format, add such a module, its suffix to SUFFIXES in `kinds.py` and its library to LIBRARIES.
-Readers run in child processes (`corpora/documents`), because a file may be malicious.
+A reader turns bytes into a title and parts, each with a place (page, section, ...). The module of a format has
+`read(data) -> Document`. To add a format, add such a module, its suffix and the check of its content in `kinds.py`, and
+its library in LIBRARIES. Readers run in child processes (`corpora/documents`), because a file may be malicious.
 """
 
 import re
@@ -33,12 +33,12 @@ _ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>")
 
 
 def missing(libraries: Mapping[str, str] = LIBRARIES) -> list[str]:
-    """Returns the packages of readers that are not installed."""
+    """Returns the packages of `libraries` (module -> package) that are not installed."""
     return [package for module, package in libraries.items() if util.find_spec(module) is None]
 
 
 def versions(with_ocr: bool = False) -> dict[str, str]:
-    """Returns the versions of these readers and of their libraries, which decide how a file is read."""
+    """Returns {name: version} of these readers and of their installed libraries, which decide how a file is read."""
     packages = [*LIBRARIES.values(), *(ocr.LIBRARIES.values() if with_ocr else ())]
     lacking = missing(LIBRARIES | ocr.LIBRARIES)
     libraries = {package: metadata.version(package) for package in packages if package not in lacking}
@@ -46,7 +46,11 @@ def versions(with_ocr: bool = False) -> dict[str, str]:
 
 
 def read(name: str, data: bytes, with_ocr: bool = False) -> tuple[str, Document]:
-    """Reads a document; returns (format, document). `name` gives the suffix. Raises UnreadableError and MemoryError."""
+    """Reads a document; returns (format, document). `name`: the file name, whose suffix and `data` decide the format.
+
+    `with_ocr`: whether scanned pages of a PDF are read by OCR. Raises UnreadableError, MemoryError, and ImportError for
+    a missing library.
+    """
     kind, warnings = decide(name, data)
     settings = {"recognise": ocr.page_text} if with_ocr and kind == "pdf" else {}
     try:
@@ -65,7 +69,10 @@ def read(name: str, data: bytes, with_ocr: bool = False) -> tuple[str, Document]
 
 
 def _cleaned(parts: list[Part]) -> tuple[list[Part], int]:
-    """Returns the parts without embedded files and long runs of white space, and the number of embedded files."""
+    """Returns the parts without embedded files and soft hyphens, and the number of embedded files.
+
+    A run of white space is cut to 64 characters.
+    """
     cleaned, count = [], 0
     for part in parts:
         text, embedded = without_embedded(part.text.replace("\u00ad", ""))  # soft hyphens

@@ -11,7 +11,10 @@ DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
 
 
 def chart(root: Element) -> str:
-    """Returns a chart as a table: a row for each category, a column for each series; "" without titles and values."""
+    """Returns the titles of a chart and its axes, and its values as a table; "" without titles and values.
+
+    The table has a row for each category and a column for each series.
+    """
     series = list(root.iter(f"{C}ser"))
     categories = dict[int, str]()
     for item in series:
@@ -38,7 +41,10 @@ def _series_name(series: Element, place: int) -> str:
 
 
 def _points(series: Element, name: str) -> dict[int, str]:
-    """Returns the values of a series by index. Category names with several levels are joined."""
+    """Returns {index: value} from the element `name` ("cat", "val", ...) of a series.
+
+    Category names with several levels are joined.
+    """
     found = series.find(f"{C}{name}")
     points = dict[int, str]()
     for point in found.iter(f"{C}pt") if found is not None else ():

@@ -1,4 +1,7 @@
-"""Reads CSV and TSV. The first row has the column names; each other row becomes "name: value; name: value"."""
+"""Reads CSV and TSV. The first row has the column names; each other row becomes "name: value; name: value".
+
+If the first row seems to have values, all rows become "value; value".
+"""
 
 import csv
 import sys
@@ -11,7 +14,7 @@ from raft_exp.corpora.readers.documents.document import Document, Part
 
 
 def read(data: bytes) -> Document:
-    """Returns one part per row, numbered as in a spreadsheet: the column names are row 1."""
+    """Returns one part per row of values, numbered as in a spreadsheet: the first row of the file is row 1."""
     text, warnings = decode(data)
     before = csv.field_size_limit(sys.maxsize)  # a setting of the whole process
     try:
@@ -22,7 +25,10 @@ def read(data: bytes) -> Document:
 
 
 def parts(numbered: Sequence[Row], warnings: list[str], sheet: str = "") -> list[Part]:
-    """Returns one part per row, with the column names. `sheet` stands before the number of the row."""
+    """Returns one part per row of values, with the column names. `sheet` stands before the number of the row.
+
+    Adds a warning to `warnings` for each table whose first row is read as values.
+    """
     found: list[Part] = []
     for names, body in csv_dialect.tables(numbered):
         if names is None or csv_dialect.has_names(names, body):

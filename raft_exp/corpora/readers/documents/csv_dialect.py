@@ -33,7 +33,8 @@ class Row:
 def delimiter(text: str, quoting: bool) -> tuple[str, str]:
     """Returns the delimiter, and the text without the line `sep=;` that may declare the delimiter.
 
-    `quoting`: whether cells may be quoted. Raises csv.Error if no delimiter fits.
+    If no delimiter fits, returns one that is not in the text, so that each row is one cell. `quoting`: whether cells
+    may be quoted. Raises csv.Error if no delimiter fits and quotation marks do not match.
     """
     if named := _DIRECTIVE.match(text):
         return named[1], text[named.end() :]
@@ -66,7 +67,7 @@ def rows(text: str, sign: str, quoting: bool) -> Iterator[list[str]]:
 
 
 def _quote(text: str, sign: str) -> str:
-    """Returns the quotation mark: ' if most lines begin with a cell in it and no " occurs, else "."""
+    """Returns the quotation mark: ' if most lines begin with a cell between such marks and no " occurs, else "."""
     if '"' in text:
         return '"'
     lines = text.split("\n", _SAMPLE)[:_SAMPLE]
@@ -75,10 +76,10 @@ def _quote(text: str, sign: str) -> str:
 
 
 def tables(numbered: Sequence[Row]) -> Iterator[tuple[Row | None, list[Row]]]:
-    """Yields the tables of a file: the row of column names (None if there is none) and the other rows.
+    """Yields (first row, other rows) for each table of a file. `has_names` tells whether the first row has names.
 
     The first table begins at the top of the file. A new one begins after an empty row if a row of column names and then
-    numbers follow. Lines of text above a table are yielded as a table of their own, without column names.
+    numbers follow. Lines of text above a table are yielded as (None, lines).
     """
     usual = _usual_width(numbered)
     blocks = [_block(rows, usual, place == 0) for place, rows in enumerate(_blocks(numbered))]
@@ -118,7 +119,11 @@ def _blocks(numbered: Sequence[Row]) -> Iterator[list[Row]]:
 
 
 def _block(block: list[Row], usual: int, first: bool) -> tuple[list[Row], Row | None, list[Row]]:
-    """Splits a block of rows into the text above the table, the row of column names, and the other rows."""
+    """Splits a block of rows into the text above the table, the first row of the table, and the other rows.
+
+    `usual`: the usual number of filled cells in a row. `first`: whether the block is the first of the file; only the
+    first one may have text above.
+    """
     start = 0
     while first and usual > 1 and start < len(block) - 1 and block[start].filled == 1:
         start += 1
@@ -140,7 +145,7 @@ def is_number(cell: str) -> bool:
 
 
 def _names_figures(names: Row, body: Sequence[Row]) -> bool:
-    """Whether `names` is a row of words above figures."""
+    """Whether `names` is a row of words above rows with numbers."""
     if not body or not all(names.cells) or any(map(is_number, names.cells)):
         return False
     return any(is_number(cell) for row in body[:_SAMPLE] for cell in row.cells)

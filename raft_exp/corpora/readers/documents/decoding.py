@@ -1,4 +1,4 @@
-"""Decodes bytes to text: by byte order mark, as UTF-8, as the file declares, or by a guess with a warning."""
+"""Decodes bytes to text: by byte order mark, as UTF-16 or UTF-8, as the file declares, or by a guess with a warning."""
 
 import codecs
 import re
@@ -20,9 +20,10 @@ _GUESSED_FROM = 200_000  # first bytes of a file, from which its encoding is gue
 
 
 def decode(data: bytes, declared: str = "") -> tuple[str, list[str]]:
-    """Returns the text, with "\\n" for every line end, and warnings. Raises UnreadableError if no encoding fits.
+    """Returns the text, with "\\n" for every line end and without control characters, and warnings.
 
-    `declared`: the encoding that the file declares.
+    `declared`: the encoding that the file declares; "" for none. Raises UnreadableError if no encoding fits, for binary
+    data, and for white space only.
     """
     text, warnings = _decoded(data, declared)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
@@ -75,7 +76,7 @@ def _strictly(data: bytes, encoding: str) -> str | None:
 
 
 def _damaged(data: bytes) -> tuple[str, list[str]] | None:
-    """Decodes UTF-8 with some wrong bytes; None unless valid sequences are at least twice as many as wrong bytes."""
+    """Decodes UTF-8 with some wrong bytes; None unless non-ASCII characters are more than twice as many as these."""
     text = data.decode("utf-8", errors="replace")
     wrong = text.count("\ufffd")
     right = sum(not character.isascii() for character in text) - wrong
@@ -101,7 +102,10 @@ def _guessed(data: bytes, declared: str) -> tuple[str, list[str]]:
 
 
 def _likeliest(data: bytes) -> str:
-    """Returns the most likely encoding. Windows-1252 wins a tie, because short texts fit several encodings."""
+    """Returns the most likely encoding; "" if none fits. Of equally good ones it returns Windows-1252 (cp1252).
+
+    A short text fits several encodings.
+    """
     from charset_normalizer import from_bytes
 
     best = from_bytes(data).best()
@@ -112,7 +116,7 @@ def _likeliest(data: bytes) -> str:
 
 
 def _only_punctuation(data: bytes) -> bool:
-    """Whether all non-ASCII bytes are punctuation in Windows-1252 (quotation marks, dashes, ...)."""
+    """Whether all non-ASCII bytes are punctuation or symbols in Windows-1252 (quotation marks, dashes, ...)."""
     text: Sequence[str] = _strictly(data, "cp1252") or "\0"
     return all(character.isascii() or unicodedata.category(character)[0] in "PSZ" for character in text) and (
         "\0" not in text

@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Document:
-    """A document's text in its original order. `warnings` tell which text was left out and what was guessed."""
+    """A document's text in its original order. `warnings`: text that was left out, and guesses of the reader."""
 
     title: str  # "" where the document has none
     parts: list[Part]
@@ -89,7 +89,7 @@ class Outline:
 
     def _close(self) -> None:
         names = [name[:_HEADING] for _, name in self._path]
-        # the document's own heading would begin every label
+        # without this, the title of the document would begin every label
         label = " > ".join(names[1:] if len(names) > 1 and self._path[0][1] == self.first else names)
         self._parts.append(Part("".join(self._pieces), "section" if label else "", label))
         self._pieces, self._has_body = [], False

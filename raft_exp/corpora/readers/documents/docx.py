@@ -1,4 +1,4 @@
-"""Reads Word files (.docx, .docm, .dotx): sections by heading styles, with lists, tables, notes and equations.
+"""Reads Word files (.docx, .docm, .dotx, .dotm): sections by heading styles, with lists, tables, notes and equations.
 
 Deleted text is left out. Moved text is read only at its new place. Elements with text that are not read are counted.
 """
@@ -17,7 +17,7 @@ _LEAST = 8  # letters of a page header or footer that is more than a page number
 
 
 def read(data: bytes) -> Document:
-    """Reads the body in order, then page headers and footers, each text once."""
+    """Reads the body in order, then notes to which nothing refers, then page headers and footers, each text once."""
     package = Package(data)
     part = package.main("word/document.xml")
     body, counts = package.root(part), Counter[str]()
@@ -33,7 +33,10 @@ def read(data: bytes) -> Document:
 
 
 def _margins(package: Package, part: str, text: str) -> list[str]:
-    """Returns the texts of page headers and footers that the document does not contain otherwise, each once."""
+    """Returns the texts of page headers and footers, each once, without those that also occur in `text`.
+
+    `text`: the text of the document. Texts with fewer than _LEAST letters are left out.
+    """
     found = dict[str, None]()
     for kind in ("header", "footer"):
         for relation in package.relations(part).values():
@@ -54,7 +57,7 @@ class _Body:
         self._counts = counts
         self._styles = Styles(next(package.related(part, "styles"), None))
         self._lists = Lists(next(package.related(part, "numbering"), None), self._styles)
-        self._carried = ""  # text of paragraphs whose end was deleted: it belongs to the next paragraph
+        self._carried = ""  # text of paragraphs whose paragraph mark was deleted: it belongs to the next paragraph
 
     def read(self, container: Element) -> None:
         """Reads paragraphs and tables, including those in content controls, text boxes and other containers."""
@@ -74,7 +77,7 @@ class _Body:
         self._carried = ""
 
     def flat(self, container: Element) -> list[str]:
-        """Returns the paragraphs and table rows of a cell or a note, each as one text."""
+        """Returns the paragraphs and tables of a cell or a note, each as one text."""
         lines: list[str] = []
         for block in blocks(container):
             if block.tag == _PARAGRAPH:

@@ -34,8 +34,8 @@ class Lists:
         forms = [] if root is None else root.findall(f"{W}abstractNum")
         self._forms = {form.get(f"{W}abstractNumId", ""): form for form in forms}
         self._lists = {item.get(f"{W}numId", ""): item for item in ([] if root is None else root.findall(f"{W}num"))}
-        self._levels: dict[str, tuple[str, dict[int, _Level]]] = {}  # by list: its form and levels
-        self._counters: dict[str, dict[int, int]] = {}  # by form; lists of one form go on counting
+        self._levels: dict[str, tuple[str, dict[int, _Level]]] = {}  # list id -> (form id, levels)
+        self._counters: dict[str, dict[int, int]] = {}  # by form id: lists of the same form share their counters
         self._restarted: set[tuple[str, int]] = set()
 
     def label(self, paragraph: Element) -> str:
@@ -96,7 +96,7 @@ def _written(levels: dict[int, _Level], counters: dict[int, int], level: int) ->
 
 
 def number(count: int, form: str) -> str:
-    """Formats a count in the number format `form` (lowerRoman, upperLetter, decimalZero, ...); by default in digits."""
+    """Returns a count in the number format `form` (lowerRoman, upperLetter, decimalZero, ...); in digits for others."""
     if form in ("lowerRoman", "upperRoman"):
         written = roman(count)
         return written.upper() if form == "upperRoman" else written

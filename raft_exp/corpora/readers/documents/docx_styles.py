@@ -51,7 +51,10 @@ class Styles:
         return int(heading[1]) if heading else 0
 
     def numbering(self, paragraph: Element) -> tuple[str, int, str]:
-        """Returns a paragraph's list id ("" for no list), the level from 0, and the id of the style that sets them."""
+        """Returns a paragraph's list id ("" for no list), the level from 0, and the id of the style that sets them.
+
+        The id of the style is "" if the paragraph itself sets them.
+        """
         own = paragraph.find(f"{W}pPr/{W}numPr")
         number, level = value(own, f"{W}numId"), value(own, f"{W}ilvl")
         if number:
@@ -64,7 +67,7 @@ class Styles:
         return "", 0, ""
 
     def list_of_style(self, name: str) -> str:
-        """Returns the id of the list that a list style names."""
+        """Returns the id of the list that a list style names; "" if there is none."""
         return value(self._styles.get(name), f"{W}pPr/{W}numPr/{W}numId")
 
     def _chain(self, name: str) -> Iterator[Element]:

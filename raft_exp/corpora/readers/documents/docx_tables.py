@@ -17,7 +17,7 @@ def is_column(table: Element) -> bool:
 
 
 class Table:
-    """A table of a Word file. Its methods take `flat`, a function that returns the lines of a cell."""
+    """A table of a Word file. The parameter `flat` of its methods is a function that returns the lines of a cell."""
 
     def __init__(self, table: Element) -> None:
         self._table = table
@@ -37,13 +37,16 @@ class Table:
             yield from cells
 
     def elements(self) -> Iterator[tuple[Element, list[Element]]]:
-        """Yields the rows that were not deleted, with their cells."""
+        """Yields (row, cells) without deleted rows and cells."""
         for row in inside(self._table, f"{W}tr"):
             if not any(is_on(row.find(f"{W}trPr/{W}{mark}")) for mark in ("del", "moveFrom")):
                 yield row, [cell for cell in inside(row, f"{W}tc") if not is_on(cell.find(f"{W}tcPr/{W}cellDel"))]
 
     def rows(self, flat: _Flat) -> list[list[str]]:
-        """Returns the texts of the cells. A merged cell is repeated in each of its rows and columns."""
+        """Returns the texts of the cells by row. A merged cell is repeated in each of its rows and columns.
+
+        A cell that spans a whole row occurs once.
+        """
         rows: list[list[str]] = []
         above = dict[int, str]()
         for row, cells in self.elements():

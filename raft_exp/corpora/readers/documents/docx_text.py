@@ -61,7 +61,7 @@ class Texts:
     """Reads the text of paragraphs of one part. `after` collects the blocks that follow the paragraph."""
 
     def __init__(self, package: Package, part: str, counts: Counter[str]) -> None:
-        self.after: list[str | After] = []  # texts are those of charts and diagrams
+        self.after: list[str | After] = []  # str: the text of a chart, a diagram or WordArt
         self._package, self._counts = package, counts
         self._relations = package.relations(part)
         self._notes = {kind: _notes(package, part, kind) for kind in ("footnote", "endnote")}
@@ -163,7 +163,7 @@ class Texts:
         return ""
 
     def _picture(self, element: Element) -> str:
-        """Reads a drawing. Returns its description; its text boxes, charts and diagrams follow the paragraph."""
+        """Returns the description of a drawing; its text boxes, charts and diagrams are added to `after`."""
         descriptions: list[str] = []
         for inner in inside(element, _BOX, _DESCRIBED, _WORDART, f"{charts.C}chart", f"{charts.DIAGRAM}relIds"):
             if inner.tag == _BOX:

@@ -12,14 +12,14 @@ from raft_exp.corpora.readers.documents.document import Document, Part, Unreadab
 from raft_exp.corpora.readers.documents.ooxml import not_read
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
-_DEEPEST = 5  # mails forwarded inside of each other
+_DEEPEST = 5  # levels of forwarded mails inside forwarded mails
 
 
 def read(data: bytes) -> Document:
     """Reads the headers and the body of an e-mail (plain text, else HTML), then text attachments and forwarded mails.
 
-    The warnings count the other attachments. Raises UnreadableError for data without sender, receiver, date and
-    subject.
+    The warnings count the other attachments. Raises UnreadableError for data that has none of the headers From, To, Cc,
+    Date and Subject.
     """
     mail = BytesParser(EmailMessage, policy=policy.default).parsebytes(data)
     if not any(mail[name] for name in _HEADERS):

@@ -13,7 +13,10 @@ _CONTAINER = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 
 
 def read(data: bytes) -> Document:
-    """Reads the pages that the book lists. A warning names missing pages."""
+    """Reads the pages that the book lists. Each missing page gives a warning.
+
+    Raises UnreadableError for a book without a list of pages.
+    """
     book = Package(data)
     container = parse_xml(book.data("META-INF/container.xml"), any_type=True)
     root = next(iter(container.iter(f"{_CONTAINER}rootfile")), None)

@@ -46,7 +46,7 @@ _MATHML = re.compile(r"<(/?)(?:m|mml|math):(?=[a-z])")  # prefixes of MathML in 
 
 
 def read(data: bytes) -> Document:
-    """Reads a page."""
+    """Reads a page. `decode` determines the encoding, which the page may declare."""
     declared = _CHARSET.search(data[:4096])
     text, warnings = decode(data, declared[1].decode() if declared else "")
     document = read_text(text)
@@ -54,7 +54,7 @@ def read(data: bytes) -> Document:
 
 
 def read_text(text: str) -> Document:
-    """Reads HTML text. A stack replaces recursion, because deep nesting would exceed the recursion limit."""
+    """Reads a page from its HTML source."""
     from bs4 import BeautifulSoup
     from bs4.element import NavigableString, RubyTextString, Tag
 
@@ -80,13 +80,13 @@ class _Page:
         self.formulas = 0  # that could not be read
         self.counts = Counter[str]()  # of other elements that hold text and are not read
         self._pieces: list[str] = []
-        self._grid: html_tables.Grid | None = None  # the table of values that is open
+        self._grid: html_tables.Grid | None = None  # the open table, if it has values
         self._open: list[Tag] = []  # tags whose text keeps its lines and spaces
         self._numbers: list[int | None] = []  # by open list: the number of the next item; None: without numbers
         self._separator = "\n\n"
 
     def tag(self, tag: "Tag", ends: bool) -> None:
-        """Handles the start or the end of a tag."""
+        """Handles the start of a tag, or its end (`ends`)."""
         name = tag.name
         if name in ("svg", "iframe", "object"):
             self._count(tag)

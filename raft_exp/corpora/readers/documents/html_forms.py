@@ -10,7 +10,10 @@ _UNSEEN = {"hidden", "password", "submit", "button", "reset", "image", "file", "
 
 
 def value_of(tag: "Tag") -> str:
-    """Returns the value of an input, the choice of a list, or the description of a picture; "" if there is none."""
+    """Returns the value of an input, the choice of a list, or the description of a picture; "" if there is none.
+
+    The value of a check box or radio button is "☒ " or "☐ ".
+    """
     if tag.name == "img":
         text = "" if _is_formula(tag) else _line(tag, "alt")
         return f"[picture: {text}]" if text else ""
@@ -24,7 +27,7 @@ def value_of(tag: "Tag") -> str:
 
 
 def _is_formula(image: "Tag") -> bool:
-    """Whether a picture repeats the formula that stands before it."""
+    """Whether a picture shows a formula, such as Wikipedia's pictures beside MathML."""
     before = image.previous_sibling
     return "math" in str(image.get("class", "")) or getattr(before, "math", None) is not None
 

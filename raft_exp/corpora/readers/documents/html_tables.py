@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from bs4.element import Tag
 
 _WIDEST = 200  # columns that a merged cell may span: a page could name any number
-_FRAMED = {"table", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "textarea"}  # in a table, they make it a frame
+_FRAMED = {"table", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "textarea"}  # a table with one of them has no values
 _LONGEST = 1_000  # characters of a cell; a longer cell is an article, not a value
 
 
@@ -74,7 +74,7 @@ class Grid:
         (self._rows[-1][-1].pieces if begun else self._caption).append(text)
 
     def lines(self) -> list[str]:
-        """Returns the caption, and one line per row."""
+        """Returns the caption, and one line per row of values, with the column names."""
         caption = " ".join("".join(self._caption).split())
         rows = [row for row in self._rows if row]
         texts = tables.placed([[tables.Cell(cell.text(), cell.down, cell.across) for cell in row] for row in rows])

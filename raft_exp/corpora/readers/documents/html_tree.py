@@ -21,7 +21,7 @@ _UNSEEN = {
     "rp",
 }
 _WHOLE = {"math", "svg", "iframe", "object", "select"}  # elements that are read or counted as one
-_COPIES = {"katex-html", "mjx-math", "mathjax", "mathjax_display", "mathjax_preview", "mathjax_svg"}  # a formula again
+_COPIES = {"katex-html", "mjx-math", "mathjax", "mathjax_display", "mathjax_preview", "mathjax_svg"}  # formula copies
 _LINE_NUMBERS = {
     "linenos",
     "lineno",
@@ -36,7 +36,11 @@ _CODE_TABLES = {"js-file-line-container", "hljs-ln", "highlight", "code"}  # one
 
 
 def events(tree: "Tag") -> "Iterator[tuple[PageElement, bool]]":
-    """Yields (node, False) at the start of each visible node, and (tag, True) at the end of each tag."""
+    """Yields (node, False) at the start of each visible node, and (tag, True) at the end of each tag.
+
+    Tags of _WHOLE and scripts with TeX are yielded at the start only, without the nodes inside. A stack replaces
+    recursion, because deep nesting would exceed the recursion limit.
+    """
     from bs4.element import Tag
 
     waiting: list[tuple[PageElement, bool]] = [(node, False) for node in reversed(tree.contents)]
@@ -54,8 +58,9 @@ def events(tree: "Tag") -> "Iterator[tuple[PageElement, bool]]":
 
 
 def nodes(tag: "Tag") -> "Iterator[PageElement]":
-    """Yields the nodes inside a tag, in order. bs4's own iterator is slow in deep pages, because it first looks for the
-    last node.
+    """Yields the nodes inside a tag, in order.
+
+    bs4's own iterator is slow in deep pages, because it first looks for the last node.
     """
     from bs4.element import Tag
 
@@ -83,7 +88,7 @@ def _hidden(tag: "Tag") -> bool:
     if (classes := _classes(tag)) & _COPIES or (classes & _LINE_NUMBERS and not _has_letters(tag)):
         return True
     style = str(tag.get("style", "")).replace(" ", "").lower()
-    return "display:none" in style and tag.find("math") is None  # beside a picture of the formula
+    return "display:none" in style and tag.find("math") is None  # MathML is hidden where a picture shows the formula
 
 
 def _has_letters(tag: "Tag") -> bool:
@@ -96,7 +101,10 @@ def is_code(table: "Tag") -> bool:
 
 
 def raised(tag: "Tag") -> tuple[str, str]:
-    """Returns the marks before and after raised text: "^" before a power, brackets around the number of a note."""
+    """Returns the marks before and after raised text: "^" before a power, brackets around the number of a note.
+
+    Both are "" for other text.
+    """
     inner = list(islice(nodes(tag), _FEW))  # no more: tags may be nested without end
     text = "" if len(inner) == _FEW else tag.get_text().strip()
     if not _POWER.fullmatch(text):

@@ -60,7 +60,10 @@ def _cell(cell: dict[str, Any], counts: Counter[str]) -> Iterator[str]:
 
 
 def _output(output: dict[str, Any], counts: Counter[str]) -> str:
-    """Returns the text of an output, of a table its rows. Pictures and other outputs without text are counted."""
+    """Returns the text of an output; an HTML table becomes lines of rows.
+
+    Pictures, and other outputs without text, are counted.
+    """
     data = output.get("data") or {}
     counts["picture"] += any(kind.startswith(_PICTURES) for kind in data) or "png" in output or "svg" in output
     page, plain = _joined(data.get("text/html") or ""), _joined(data.get("text/plain") or output.get("text") or "")

@@ -8,7 +8,7 @@ from raft_exp.corpora.readers.documents.document import Document, Part, Unreadab
 
 
 def read(data: bytes) -> Document:
-    """Reads the records of an array, of an object of objects, or of lines. Any other value is one record."""
+    """Reads the records of an array, of an object of objects or lists, or of lines. Any other value is one record."""
     text, warnings = decode(data)
     parts = [Part(_text(value), "record", str(number)) for number, value in enumerate(_records(text), start=1)]
     return Document("", [part for part in parts if part.text.strip()], warnings)
@@ -42,7 +42,7 @@ def _lines(text: str) -> Iterator[object]:
 
 
 def _text(record: object) -> str:
-    """Returns the fields in order. null is left out; items of a list are named like the list."""
+    """Returns the fields in order, one per line. null and "" are left out; items of a list have the list's name."""
     lines: list[str] = []
     waiting: list[tuple[str, object]] = [("", record)]
     while waiting:

@@ -46,7 +46,7 @@ SUFFIXES = {
 CONVERTED = {".doc": ".docx", ".dot": ".docx", ".ppt": ".pptx", ".pps": ".pptx", ".xls": ".xlsx"}  # before 2007
 
 _TEXTS = {"html", "markdown", "text", "csv", "json", "eml", "ipynb", "xml", "rst", "tex"}
-_OWN = ("csv", "json", "eml", "ipynb", "xml")  # kinds that may begin as a page does
+_OWN = ("csv", "json", "eml", "ipynb", "xml")  # formats of files that may begin like an HTML page
 _READ_ANYWAY = {"pdf": "a PDF file", "docx": "a Word file", "pptx": "a PowerPoint file", "html": "an HTML page"}
 _MAGIC = (
     (b"\x89PNG", "a PNG image"),
@@ -61,7 +61,7 @@ _MAGIC = (
     (b"SQLite format", "a database"),
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_MEMBERS = {"xlsx": "xl/workbook.xml", "epub": "META-INF/container.xml", "odt": "content.xml"}  # in zips of these kinds
+_MEMBERS = {"xlsx": "xl/workbook.xml", "epub": "META-INF/container.xml", "odt": "content.xml"}  # in every such zip file
 _MOST_UNPACKED = 1 << 30  # bytes
 
 
@@ -84,7 +84,8 @@ def unsupported(name: str) -> UnreadableError:
 def decide(name: str, data: bytes) -> tuple[str, list[str]]:
     """Returns the format of a file, and a list with a warning if its suffix names another format.
 
-    Raises UnreadableError for a file without content, or of a format without a reader.
+    Raises UnreadableError for a file that is empty, encrypted, damaged, too large when unpacked, or of a format without
+    a reader, and for content that does not fit the suffix.
     """
     promised = by_suffix(name)
     if promised is None:

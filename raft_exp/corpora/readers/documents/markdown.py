@@ -17,14 +17,17 @@ _TITLE = re.compile(r"""^title:\s*(['"]?)(.+?)\1\s*$""", re.MULTILINE)
 
 
 def read(data: bytes) -> Document:
-    """Reads a document."""
+    """Reads a file. `decode` determines the encoding and gives the warnings."""
     text, warnings = decode(data)
     document = read_text(text)
     return Document(document.title, document.parts, warnings)
 
 
 def read_text(text: str) -> Document:
-    """Reads Markdown text. Headings inside code blocks are text."""
+    """Reads Markdown text. The title is that of the front matter, else the first heading.
+
+    Only headings outside of lists, quotations and code blocks begin a section.
+    """
     from markdown_it import MarkdownIt
 
     front = _FRONT_MATTER.match(text)

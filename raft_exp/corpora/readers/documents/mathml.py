@@ -23,7 +23,7 @@ def latex(math: "Tag") -> str:
 
 
 def from_xml(data: bytes) -> str | None:
-    """Returns the LaTeX of an XML file that is a formula; None for other files."""
+    """Returns the LaTeX of the first <math> element of an XML text, as `latex` does; None if there is none."""
     from bs4 import BeautifulSoup
 
     text = re.sub(r"<\?xml[^>]*\?>", "", data.decode("utf-8", errors="replace"))

@@ -25,7 +25,7 @@ _SETTINGS = {
 
 
 def page_text(page: Any) -> str:
-    """Returns the text of a page of pypdfium2, which has no types; "" if none is recognised."""
+    """Returns the text of a page; "" if none is recognised. `page`: a PdfPage of pypdfium2, which has no types."""
     found = _engine()(page.render(scale=_DPI / 72).to_numpy())
     if found.boxes is None or not found.txts:
         return ""
@@ -33,9 +33,9 @@ def page_text(page: Any) -> str:
 
 
 def _piece(box: Any, text: str) -> pdf_columns.Piece:
-    """Returns a recognised line.
+    """Returns a recognised line, in pixels, with y coordinates that increase upwards.
 
-    `box`: its corners in pixels from the upper left corner of the page, an array of shape (4, 2).
+    `box`: the corners of the line in pixels from the upper left corner of the page, an array of shape (4, 2).
     """
     (left, top), (right, bottom) = box.min(axis=0).tolist(), box.max(axis=0).tolist()
     return pdf_columns.Piece(left, -bottom, right, -top, text)

@@ -19,7 +19,7 @@ _WIDEST = 200  # columns and rows that one cell or row may stand for: a file cou
 
 
 def read(data: bytes) -> Document:
-    """Reads the body in order."""
+    """Reads the body in order. The title is that of the file's properties, else the first heading."""
     package = Package(data)
     text = _Text(package)
     root = package.root("content.xml")
@@ -170,7 +170,7 @@ class _Text:
             header = len(names.findall(f"{_TABLE}table-row"))
         return header, rows
 
-    _spans = False  # whether the cell before is merged with those beside it
+    _spans = False  # whether the cell before belongs to a cell that spans several columns
 
 
 def _list_levels(package: Package) -> dict[tuple[str, int], Element]:

@@ -1,4 +1,6 @@
-"""Opens the parts of Office Open XML files (.docx, .pptx), including the Strict form, templates and files with macros.
+"""Opens the parts of Office files (.docx, .pptx, .xlsx, .odt) and books (.epub), which are zip archives of XML.
+
+Templates, files with macros, and the Strict form of Office Open XML are included.
 
 python-docx checks the content type and follows every relationship. It therefore refuses templates, Strict files and
 files with a broken relationship. This module opens only the parts that a reader requests.
@@ -66,7 +68,7 @@ class Relation:
 
 
 class Package:
-    """The parts of an Office file."""
+    """The parts of an Office file or a book. `data`: its bytes. Raises zipfile.BadZipFile for other data."""
 
     def __init__(self, data: bytes) -> None:
         self._archive = zipfile.ZipFile(io.BytesIO(data))
@@ -74,7 +76,7 @@ class Package:
         self._entities: dict[str, int] = {}  # references to unknown entities, by part
 
     def main(self, usual: str) -> str:
-        """Returns the name of the main part; `usual` if the package does not name it."""
+        """Returns the name of the main part; `usual` if the package does not name an existing part."""
         targets = [relation.target for relation in self.relations("").values() if relation.kind == "officeDocument"]
         return next((target for target in targets if target in self.names), usual)
 
@@ -176,7 +178,10 @@ def _take_out_entities(root: Element) -> int:
 
 
 def chosen(element: Element) -> Element | None:
-    """Returns the alternative to read from an AlternateContent element: its first choice, else its fallback."""
+    """Returns the alternative to read from an AlternateContent element: its first choice, else its fallback.
+
+    Returns None for an element without alternatives.
+    """
     choice = element.find(_CHOICE)
     return choice if choice is not None else next(iter(element), None)
 

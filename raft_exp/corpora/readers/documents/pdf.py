@@ -9,11 +9,11 @@ from raft_exp.corpora.readers.documents import pdf_columns, pdf_forms, pdf_pages
 from raft_exp.corpora.readers.documents.document import Document, Part, UnreadableError
 from raft_exp.corpora.readers.documents.ooxml import not_read
 
-_CONTROLS = re.compile(r"[\x00-\x01\x03-\x08\x0b-\x1f\x7f\uffff]")  # not pdfium's marks of hyphens
-_LEAST = 25  # letters a page; with fewer, a document with images is taken for a scan
-_UNMAPPED = 0.1  # least share of glyphs without a character on a page that is not text
+_CONTROLS = re.compile(r"[\x00-\x01\x03-\x08\x0b-\x1f\x7f\uffff]")  # without pdfium's marks of hyphens
+_LEAST = 25  # characters per page; a document with images and fewer characters is taken for a scan
+_UNMAPPED = 0.1  # a page with a larger share of glyphs without a character is garbled
 _Page = tuple[str, list[str], str]  # text, form fields, and the reason if the text is unusable
-_FEW = 50  # characters of a page; with fewer, no share is computed
+_FEW = 50  # least number of characters of a page for which this share is computed
 
 
 def read(data: bytes, recognise: Callable[[Any], str] | None = None) -> Document:
@@ -53,7 +53,10 @@ def read(data: bytes, recognise: Callable[[Any], str] | None = None) -> Document
 
 
 def _recognise(pdf: Any, pages: list[_Page], recognise: Callable[[Any], str]) -> list[int]:
-    """Replaces the texts of scanned or garbled pages by recognised texts; returns the numbers of these pages."""
+    """Replaces the texts of scanned or garbled pages by recognised texts, in place.
+
+    Returns the numbers of these pages, from 1.
+    """
     numbers = []
     for place, (text, fields, why) in enumerate(pages):
         if why or (_is_bare(text) and _has_images(pdf, place)):
@@ -65,7 +68,7 @@ def _recognise(pdf: Any, pages: list[_Page], recognise: Callable[[Any], str]) ->
 
 
 def _is_bare(text: str) -> bool:
-    """Whether a page has hardly any letters."""
+    """Whether a page has fewer than _LEAST characters, without white space."""
     return len("".join(text.split())) < _LEAST
 
 
@@ -112,7 +115,10 @@ def _refuse_garbled(garbled: dict[int, str], pages: Sequence[str]) -> None:
 
 
 def _refuse_scan(pdf: Any, pages: Sequence[str]) -> set[int]:
-    """Returns the numbers of pages with images and no text. Raises UnreadableError if most pages are like this."""
+    """Returns the numbers of pages with images and hardly any text.
+
+    Raises UnreadableError if most pages are like this and the document has fewer than _LEAST characters per page.
+    """
     bare = {number for number, text in enumerate(pages, start=1) if _is_bare(text)}
     images = {number for number in bare if _has_images(pdf, number - 1)}
     if len("".join("".join(pages).split())) < _LEAST * len(pages) and 2 * len(images) > len(pages):

@@ -24,7 +24,8 @@ _SIGNED = 3  # characters after which a hyphen may divide a word
 class Piece(NamedTuple):
     """A run of letters on one line, with its text.
 
-    The box of the piece is in points, from the lower left corner of the page.
+    The box of the piece is in points from the lower left corner of the page, or in pixels (`ocr.py`). The y coordinates
+    increase upwards.
     """
 
     left: float
@@ -164,7 +165,7 @@ def _runs(letters: Any, gutters: Sequence[float]) -> Iterator[Piece]:
 
 
 def _ordered(runs: Sequence[Piece], gutters: Sequence[float]) -> Iterator[list[Piece]]:
-    """Yields the columns from left to right, separated by the lines that cross all columns."""
+    """Yields the columns from left to right. A line that crosses a gutter ends all columns and is yielded alone."""
     columns: list[list[Piece]] = [[] for _ in range(len(gutters) + 1)]
     for piece in sorted(runs, key=lambda piece: -piece.middle):
         side = _side(piece, gutters)

@@ -9,9 +9,10 @@ _SIGNED = 1 << 1  # bytes of a character in pdfium's UTF-16
 
 
 def fields(pdf: Any, page: Any, counts: Counter[str]) -> list[str]:
-    """Returns the form fields of a page as "name: value", and text annotations. Other annotations are counted.
+    """Returns the form fields of a page as "name: value", and text annotations, each text once.
 
-    `pdf` and `page` are objects of pypdfium2, which has no types. Forms must be initialised before the page is loaded.
+    Other annotations with text are counted. `pdf` and `page` are objects of pypdfium2, which has no types. Forms must
+    be initialised before the page is loaded.
     """
     import pypdfium2.raw as raw
 
@@ -69,9 +70,9 @@ def _contents(note: Any) -> str:
 
 
 def _string(call: Callable[..., int], *arguments: Any) -> str:
-    """Returns a text from a function of pdfium.
+    """Returns a text from the function `call` of pdfium, on one line.
 
-    Such a function returns the size of a buffer and writes the text into it as UTF-16.
+    `call` returns the size of the text in bytes, and writes the text as UTF-16 into a buffer of this size.
     """
     size = call(*arguments, None, 0)
     if size <= _SIGNED:

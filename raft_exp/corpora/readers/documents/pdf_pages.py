@@ -15,7 +15,7 @@ _SHARE = 0.6  # least share of pages between the first and the last on which a l
 
 
 def joined(pages: Sequence[str]) -> list[str]:
-    """Returns the pages with words joined that are split at a line end.
+    """Returns the pages with ligatures as letters, and with words joined that are split at a line end.
 
     The hyphen is removed if the joined word occurs elsewhere in the document, else kept ("cross-border").
     """

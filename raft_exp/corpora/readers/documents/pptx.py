@@ -1,4 +1,4 @@
-"""Reads PowerPoint files (.pptx, .pptm, .ppsx, .potx): one part per slide, with its tables, charts and notes."""
+"""Reads PowerPoint files (.pptx, .ppsx, .potx, also with macros): one part per slide, with tables, charts and notes."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def read(data: bytes) -> Document:
 
 
 class _Slide:
-    """A slide and the parts that belong to it."""
+    """A slide and the parts of the package that belong to it."""
 
     def __init__(self, package: Package, part: str, counts: Counter[str]) -> None:
         self._package, self._part, self._counts = package, part, counts
@@ -87,7 +87,10 @@ class _Slide:
         return self._package.root(target) if target in self._package.names else None
 
     def _rows(self, table: Element) -> list[list[str]]:
-        """Returns the cells of a table. A merged cell is repeated in each of its rows and columns."""
+        """Returns the texts of the cells by row. A merged cell is repeated in each of its rows and columns.
+
+        A cell that spans a whole row occurs once.
+        """
         rows: list[list[str]] = []
         for row in table.findall(f"{A}tr"):
             texts: list[str] = []

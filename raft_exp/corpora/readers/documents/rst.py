@@ -86,7 +86,10 @@ class _Text:
             self._read(block, depth)
 
     def _problem(self, message: "Element") -> None:
-        """Adds faulty markup as it stands in the file, without docutils' message about it."""
+        """Adds faulty markup as it stands in the file, without docutils' message about it.
+
+        Included files and raw blocks, which docutils may not read, are counted instead.
+        """
         for source in _of(message, "literal_block"):
             if what := rst_markup.disabled(message):
                 self._counts[what] += 1

@@ -69,7 +69,7 @@ def _introduce(text: str, counts: Counter[str]) -> None:
 
 
 def _role(role: str, raw: str, text: str, *_others: object, **_more: object) -> "tuple[list[Node], list[Node]]":
-    """Handles an unknown role: its text without the target."""
+    """Returns the text of an unknown role without its target, and no messages. docutils calls this function."""
     from docutils import nodes
 
     return [nodes.inline(raw, _TARGET.sub("", text.lstrip("!~")))], []
@@ -86,7 +86,10 @@ class _AnyOption(dict[str, object]):
 
 
 def _directive(directive: str, counts: Counter[str]) -> Any:
-    """Returns a docutils class for a directive of this name. Its argument and its content are read as text."""
+    """Returns a docutils class for a directive of this name. Its argument and its content are read as text.
+
+    Directives that show text of other files are counted instead; those of _CONTENTS are left out.
+    """
     from docutils import nodes
     from docutils.parsers.rst import Directive
 

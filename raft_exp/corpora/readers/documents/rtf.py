@@ -35,7 +35,7 @@ _SKIPPED = {
 _COUNTED = {"object": "embedded object", "annotation": "comment", "mmath": "equation", "header": "page header",
             "headerr": "page header", "headerl": "page header", "footer": "page footer", "footerr": "page footer",
             "footerl": "page footer"}  # fmt: skip
-_READ = ("listtext", "pntext", "shptxt")  # the number of a list item, as it is shown; text boxes
+_READ = ("listtext", "pntext", "shptxt")  # shown numbers of list items; text boxes
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _State:
     note: bool = False
     raised: bool = False
     encoding: str = "cp1252"
-    replaced: int = 1  # characters after a Unicode one that stand for it
+    replaced: int = 1  # characters that follow a Unicode character as its replacement in old programs; they are skipped
 
 
 @dataclass
@@ -104,7 +104,7 @@ def read(data: bytes) -> Document:
         raise UnreadableError("not what its suffix says", f"not an RTF file: it begins with {data[:12]!r}")
     page, counts = _Page(), Counter[str]()
     state, stack, skip = _State(), [], 0
-    pending = b""  # bytes of one text in the encoding of the file, of which two may be one character
+    pending = b""  # bytes in the encoding of the file, to be decoded together: two bytes may be one character
     for token in _TOKEN.finditer(data.decode("latin-1")):
         word, number, code, sign, brace, text = token.groups()
         if code is None and pending:

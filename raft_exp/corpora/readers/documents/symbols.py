@@ -20,7 +20,7 @@ _WINGDINGS = {
 def symbol(font: str, code: int) -> str:
     """Returns the character of a code in a font; "" if it is unknown.
 
-    `code`: 0x20 to 0xFF, with or without 0xF000 added.
+    `code`: 0x20 to 0xFF in a symbol font, with or without 0xF000 added; Unicode in other fonts.
     """
     place = code - 0xF000 if 0xF000 <= code <= 0xF0FF else code
     if font.lower() == "symbol" and _FIRST < place < _FIRST + len(_SYMBOL):

@@ -28,7 +28,10 @@ def lines(rows: Sequence[Sequence[str]], header: int = 0) -> list[str]:
 
 
 def placed(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
-    """Returns the rows with one text per column. A merged cell is repeated in each of its rows and columns."""
+    """Returns the rows with one text per column. A merged cell is repeated in each of its rows and columns.
+
+    A cell that spans a whole row occurs once.
+    """
     reaching = dict[int, tuple[int, str]]()  # by column: rows still to fill, and the text
     found = []
     for place, row in enumerate(rows):

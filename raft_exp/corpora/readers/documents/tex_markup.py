@@ -18,7 +18,7 @@ _CODE = re.compile(
 )
 _INLINE = re.compile(r"\\(?:lstinline|mintinline\{\w{1,30}\})(?:\[[^\]]{0,200}\])?([|!+@/\"])(.*?)\1")
 _OPTIONS = re.compile(r"\s*(?:\[[^\]]*\]|\{[^}]*\})*[^\S\n]*\n?")
-_UNSEEN = re.compile(  # text that is not shown, and lines of tables over some columns
+_UNSEEN = re.compile(  # text that is not shown, and rules of tables that cover some columns
     r"\\iffalse\b.*?\\fi\b|\\cmidrule(?:\([lr]{1,2}\))?(?:\[[^\]]{0,20}\])?\{[^}]{0,20}\}", re.DOTALL
 )
 _DEFINITION = re.compile(
@@ -41,7 +41,10 @@ class Macros:
         self._left = _MOST
 
     def preamble_and_body(self) -> "tuple[list[LatexNode], list[LatexNode]]":
-        """Returns the nodes of the preamble and of the body. Without a marked body, the whole text is the body."""
+        """Returns the macros of the preamble and the nodes of the body.
+
+        A text without \\begin{document} has no preamble.
+        """
         before, begin, after = self._text.partition(r"\begin{document}")
         if not begin:
             return [], self._parsed(self._text)
@@ -49,7 +52,10 @@ class Macros:
         return macros, self._parsed(after.partition(r"\end{document}")[0])
 
     def expanded(self, node: "LatexNode") -> "list[LatexNode]":
-        """Returns the nodes that a macro of the text expands to. Raises UnreadableError if the expansion is endless."""
+        """Returns the nodes that a macro of the text expands to.
+
+        Raises UnreadableError if all expansions of the text together exceed _MOST characters, as endless ones do.
+        """
         _, body = self.defined[node.macroname]
         for place, given in enumerate(node.nodeargd.argnlist or (), start=1):
             text = "" if given is None else given.latex_verbatim()
@@ -67,7 +73,7 @@ class Macros:
         return name, content if name in ("verbatim", "inline") else content[_skipped(content) :]
 
     def formula(self, node: "LatexNode") -> str:
-        """Returns the LaTeX of a formula without labels and comments. Macros without arguments are expanded."""
+        """Returns the LaTeX of a formula without labels and comments. Short macros without arguments are expanded."""
         text = re.sub(r"(?<!\\)%.*\n?|\\(?:label|tag)\*?\{[^{}]*\}|\\(?:nonumber|notag)\b", "", node.latex_verbatim())
         for left, right in (("$$", "$$"), ("$", "$"), (r"\[", r"\]"), (r"\(", r"\)")):
             if text.startswith(left) and text.endswith(right):

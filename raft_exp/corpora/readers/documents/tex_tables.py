@@ -19,11 +19,15 @@ _Words = Callable[["Sequence[LatexNode]"], str]
 @dataclass
 class _Row:
     cells: list["list[LatexNode]"] = field(default_factory=lambda: [[]])
-    ruled: bool = False  # a line is drawn below
+    ruled: bool = False  # a rule is drawn below
 
 
 def lines(environment: "LatexNode", words: _Words) -> list[str]:
-    """Returns the rows as lines of text. The rows above the first line inside the table give the column names."""
+    """Returns the rows as lines of text. The rows above the first rule inside the table may give the column names.
+
+    They do so unless they have numbers above numbers (`csv_dialect.has_names`). `words`: a function that returns the
+    text of nodes on one line.
+    """
     rows = _split(environment.nodelist)
     texts = [[text for cell in row.cells for text in _spread(cell, words)] for row in rows]
     _fill(rows, texts, words)
@@ -79,7 +83,7 @@ def _fill(rows: list[_Row], texts: list[list[str]], words: _Words) -> None:
 
 
 def _names(header: list[list[str]], body: list[list[str]]) -> bool:
-    """Whether the rows above the line are column names rather than figures above figures."""
+    """Whether the rows above the rule are column names rather than numbers above numbers."""
     numbered = [Row(number, cells) for number, cells in enumerate(body, start=2)]
     return all(csv_dialect.has_names(Row(1, cells), numbered) for cells in header)
 

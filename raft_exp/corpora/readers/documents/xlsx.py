@@ -1,4 +1,4 @@
-"""Reads Excel files (.xlsx, .xlsm; python-calamine) sheet by sheet: rows with their column names."""
+"""Reads Excel files (.xlsx, .xlsm, .xltx; python-calamine) sheet by sheet: rows with their column names."""
 
 import io
 import re
@@ -22,9 +22,9 @@ _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 
 
 def read(data: bytes) -> Document:
-    """Returns one part per row, with sheet and row number as place.
+    """Returns one part per row of values, with sheet and row number as place ("row Prices!3").
 
-    A merged cell is repeated in each of its rows and columns.
+    A merged cell is repeated in each of its rows and columns; a title over all columns occurs once.
     """
     from python_calamine import CalamineWorkbook
 

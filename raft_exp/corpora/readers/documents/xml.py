@@ -10,11 +10,11 @@ from raft_exp.corpora.readers.documents.ooxml import Element, not_read, parse_xm
 
 _TITLES = {"title", "head", "heading", "article-title"}
 _CODE = {"programlisting", "screen", "literallayout", "code", "preformat", "eg"}
-_RUNNING = {"p", "para", "simpara"}  # always paragraphs; other elements if they hold text or one element
+_RUNNING = {"p", "para", "simpara"}  # always paragraphs
 _PARAGRAPHS = _RUNNING | {"formalpara", "abstract", "note", "caption", "li", "listitem", "ab", "l"}
 _BLOCKS = _PARAGRAPHS | _CODE | xml_tables.TABLES | {"list", "itemizedlist", "orderedlist", "figure", "sec", "section"}
 _TEX = {"tex-math", "alt-text-math"}
-_NAMES = {"id", "class", "style", "lang", "rid", "role", "ref-type", "content-type", "version"}  # no values of a record
+_NAMES = {"id", "class", "style", "lang", "rid", "role", "ref-type", "content-type", "version"}  # attributes not shown
 
 
 def read(data: bytes) -> Document:
@@ -34,8 +34,9 @@ class _Reader:
         self.outline, self.counts = Outline(), Counter[str]()
 
     def read(self, root: Element) -> None:
-        """Reads an element with all its contents. A stack replaces recursion, because deep nesting would exceed
-        the recursion limit.
+        """Reads an element with all its contents.
+
+        A stack replaces recursion, because deep nesting would exceed the recursion limit.
         """
         waiting: list[tuple[Element | str, int]] = [(root, 0)]
         while waiting:

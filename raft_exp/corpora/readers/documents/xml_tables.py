@@ -11,7 +11,10 @@ _WIDEST = 200  # columns and rows that one cell may span: a file could name any 
 
 
 def lines(table: Element, words: Callable[[Element], str]) -> list[str]:
-    """Returns the title and the rows as lines of text; [] for an element without rows of cells."""
+    """Returns the title and the rows as lines of text; [] for an element without rows of cells.
+
+    `words`: a function that returns the text of an element on one line.
+    """
     rows = [(row, in_head, [cell for cell in row if _name(cell) in _CELLS]) for row, in_head in _rows(table, False)]
     filled = [(in_head, cells) for _, in_head, cells in rows if cells]
     if not filled:
