@@ -44,7 +44,7 @@ def _fault(template: str, tokens: tuple[tuple[str, str], ...]) -> str:
     try:
         added = limited.ask(template_child.__name__, sample, SECONDS)
     except limited.LimitError as error:
-        return f"needs {error} for a few short chats"
+        return f"needs {error} for a few sample chats"
     return f"adds {added:,} characters to a chat" if added > MOST_ADDED else ""
 
 

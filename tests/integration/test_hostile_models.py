@@ -41,7 +41,7 @@ def test_a_chat_template_without_end(tmp_path):
     folder = model(tmp_path / "model")
     (folder / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}" + LOOP)
     told = refusal(tmp_path, f"model.name_or_path={folder}", "model.max_length=2048")
-    assert "its chat template needs more than 10 s for a few short chats; replace it" in told
+    assert "its chat template needs more than 10 s for a few sample chats; replace it" in told
 
 
 @pytest.mark.slow
