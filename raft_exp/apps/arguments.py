@@ -40,7 +40,8 @@ class Command(Generic[T]):
     words: Mapping[str, str]  # each positional word, and what it means; the first one is required (`needs_word`)
     settings: type[T]  # a config dataclass; the help shows the title and description of each field
     most: int | None = 1  # largest number of positional words; None: no limit
-    free_text: bool = False  # True: the words after the first are one text, which may contain unknown name=value
+    # True: the words after the first are one text. A text of several words needs quotes if it contains name=value
+    free_text: bool = False
     needs_word: bool = True  # False: no positional word is required
     of_study: bool = False  # True: an unknown name=value is a positional word, because it sets a study's setting
 
@@ -84,6 +85,7 @@ class Command(Generic[T]):
             rule += (
                 "\nA word name=value is a setting if its name is a setting, or is spelt like one. All other words are "
                 "the question."
+                "\nA question of several words with name=value among them needs quotation marks."
                 "\nIf a question looks like a setting, send it to the standard input."
             )
         if self.of_study:
@@ -119,9 +121,9 @@ class Command(Generic[T]):
             raise ConfigError(f"{shlex.join(old)}: settings are now written as name=value: {shlex.join(new)}")
 
     def _named_by(self, flag: str, word: str) -> str:
-        """Returns the setting with the name of a flag, or the only setting whose name begins with it.
+        """Returns the setting with the name of a flag, or the only setting whose name begins with this name.
 
-        Raises ConfigError if there is none.
+        Raises ConfigError, which shows the flag as `word`, if there is no such setting, or several.
         """
         known, name = _fields(self.settings), flag.replace("-", "_")
         matches = [setting for setting in known if setting.startswith(name)]
@@ -132,7 +134,7 @@ class Command(Generic[T]):
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Inside the `with` block, a RaftError is printed as one line, and the process exits with the error's status.
+    """Inside the `with` block, a RaftError is printed as one line on stderr, and ends the process with its `status`.
 
     Ctrl-C prints `stopped`, and the process exits with status 1. Characters that the terminal cannot show are replaced.
     """
@@ -185,7 +187,7 @@ def settings(kind: type[T], arguments: Sequence[str], **fixed: object) -> T:
 
 
 def _fields(kind: type) -> "dict[str, FieldInfo]":
-    """Returns pydantic's description of each field of a config dataclass."""
+    """Returns pydantic's FieldInfo of each field of a config dataclass, by name."""
     fields: dict[str, FieldInfo] = kind.__pydantic_fields__  # type: ignore[attr-defined]
     return fields
 
@@ -200,7 +202,10 @@ def _types(annotation: object) -> list[object]:
 
 
 def _value(annotation: object, text: str) -> object:
-    """Parses a value as YAML: 3 and 1e-3 are numbers, null is None. Text fields and choices are not parsed."""
+    """Parses a value as YAML: 3 and 1e-3 are numbers, null is None. Text that is not YAML is returned unchanged.
+
+    Values of text fields and choices are not parsed, except null for a field that may be None.
+    """
     if all(kind is str or get_origin(kind) is Literal for kind in _types(annotation)):
         return None if text == "null" and NoneType in get_args(annotation) else text
     try:

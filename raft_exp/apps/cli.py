@@ -116,7 +116,8 @@ def main() -> None:
 def _answers_alone(arguments: list[str]) -> bool:
     """Prints the version or the help, if requested, and returns whether it did.
 
-    Help together with overrides is left to Hydra, whose help shows the resulting values.
+    Help together with overrides or options is left to Hydra, whose help shows the resulting values. An unknown group
+    ends the process with an error.
     """
     if "--version" in arguments:
         print(f"raft_exp {__version__}")
@@ -141,7 +142,7 @@ def _is_outside_study(error: BaseException) -> bool:
 
 
 def _with_multirun(arguments: list[str]) -> list[str]:
-    """Moves -m to the front. Adds -m for sweep=optuna, because a search runs many jobs."""
+    """Moves -m to the front. Adds it for sweep=optuna, which runs many jobs, unless an option such as --cfg is set."""
     several = {"-m", "--multirun"} & set(arguments)
     shows = {"--run", "--cfg", "-c", "--info", "--help", "-h"} & set(arguments)
     if not several and ("sweep=optuna" not in arguments or shows):
@@ -150,7 +151,10 @@ def _with_multirun(arguments: list[str]) -> list[str]:
 
 
 def job(composed: DictConfig) -> None:
-    """Runs one study from the settings that Hydra composed. In a sweep, an error ends only this job."""
+    """Runs one study from the settings that Hydra composed.
+
+    A RaftError ends the process with one line. In a sweep, only a StoppedError does; other errors end only this job.
+    """
     screen.take_any_text()  # in the processes of a launcher `main` has not run
     end_with_command()
     try:
@@ -265,7 +269,7 @@ def _write_provenance(run: Path, outcomes: list[Outcome], overrides: list[str]) 
 
 
 def _preview(config: Config, outcomes: list[Outcome]) -> None:
-    """Prints rows of the finished data sets, if `preview` is set."""
+    """Prints the first rows of the finished data sets, if `preview` is set."""
     finished = [outcome for outcome in outcomes if outcome.stage.name == "dataset" and outcome.status != "planned"]
     if config.preview and finished:
         from raft_exp.apps.preview import show
@@ -294,7 +298,10 @@ def _show_unread(file: Path) -> None:
 
 
 def _write_passages(config: Config, run: Path) -> None:
-    """Copies the exported passages to the file `export.passages`. Raises StoreError if it cannot be written."""
+    """Copies the exported passages to the file that `export.passages` names, if any.
+
+    Raises StoreError if the file cannot be written.
+    """
     if isinstance(config.export.passages, bool):
         return
     file = Path(config.export.passages)
@@ -313,14 +320,14 @@ def _write_passages(config: Config, run: Path) -> None:
 
 
 def _name_tools(config: Config, run: Path) -> None:
-    """Prints the folder of each tool that repeats the study's trainings (`export.for`)."""
+    """Prints the path of the README.md of each tool in `export.for`, unless the study ends before its data sets."""
     for name in config.export.tools if not ends_before_datasets(config) else []:
         page = run / "exports" / name / "README.md"
         screen.say(f"{name}: {page} contains the training commands, and arms that compare the results")
 
 
 def _push(config: Config, run: Path) -> None:
-    """Pushes the exported data set to the hub, also if all stages were reused."""
+    """Pushes the exported data set to the repository `export.push_to_hub`, if set, even if all stages were reused."""
     repository = config.export.push_to_hub
     if repository:
         commit = hub.push(run / "exports" / HF, repository, config.export.private)
@@ -337,7 +344,7 @@ def resolved(composed: DictConfig) -> dict[str, object]:
     r = values["lora"]["r"] if isinstance(values.get("lora"), dict) else 0
     lora = HydraConfig.get().runtime.choices.get("lora")
     if lora in ("full", "none") and r:
-        raise ConfigError(f"lora: got {lora}, but the experiment sets lora.r={r}; add lora.r=0")
+        raise ConfigError(f"lora: got {lora}, but lora.r={r}, which trains an adapter; set lora.r=0")
     folders = [Path(source.path) for source in HydraConfig.get().runtime.config_sources if source.schema == "file"]
     named = with_arm_files({str(name): value for name, value in values.items()}, folders)
     return with_transfer_files(with_wording_files(named, folders), folders)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-# setting -> Hydra's name of its group; without it, Hydra would set the file's name as a text
+# setting -> Hydra's name of the group. For the setting's own name, Hydra would set the file's name as a text value.
 _GROUPS = {"evaluation.judge": "judge@evaluation.judge", "evaluation.nli": "nli@evaluation.nli"}
 _CHOICE = re.compile(rf"({'|'.join(map(re.escape, _GROUPS))})=([\w./-]+(?:,[\w./-]+)*)")
 

@@ -26,7 +26,7 @@ tests whether the differences are real.
 
   python -m raft_exp                              the embedded study: no GPU, no download
   python -m raft_exp +experiment=pubmedqa         a real study
-  python -m raft_exp ... dry_run=true             which stages would run (others: preview=3 until=dataset seed=1)
+  python -m raft_exp ... dry_run=true             which stages would run (also: preview=3 until=dataset seed=1)
   python -m raft_exp -m ... dataset.p=0.4,0.8     a sweep; shared stages run once
   python -m raft_exp --help corpus                the settings of one group; --help experiment: the studies; --help all
   python -m raft_exp ... --cfg job                all values of a study, without running it

@@ -48,10 +48,10 @@ def _shown_setting(word: str, text: str) -> str:
     try:
         override = OverridesParser.create().parse_override(word)
         value: object = text if override.is_sweep_override() else override.value()
-    except HydraException:  # a setting of a command that is not Hydra's
+    except HydraException:  # a setting of a command that does not use Hydra
         value = text
     shown = _without_paths(value)
-    is_path = isinstance(value, str) and ("/" in value or "\\" in value)  # its quotes are those of `with_quoted_paths`
+    is_path = isinstance(value, str) and ("/" in value or "\\" in value)  # `with_quoted_paths` added quotes to `text`
     return _as_text(shown) if is_path or shown != value else text
 
 

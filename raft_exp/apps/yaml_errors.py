@@ -75,6 +75,7 @@ def _own_files() -> Iterator[Path]:
 def with_place(error: ConfigError, choices: Mapping[str, object], overrides: Iterable[str]) -> ConfigError:
     """Returns the error of a setting with file and line added, if the setting is in a YAML file of the user.
 
+    If such a file lacks settings, returns an error that explains how to complete the file (`_without_defaults`).
     `choices`: the chosen option of each group, from Hydra. `overrides`: the settings of the command line. Errors of
     these settings are returned unchanged, because they are not in a file.
     """
@@ -97,7 +98,10 @@ def with_place(error: ConfigError, choices: Mapping[str, object], overrides: Ite
 
 
 def _without_defaults(error: ConfigError, group: str, file: Path) -> ConfigError:
-    """Returns an error that explains how to complete the user's `file`, in which settings of `group` are missing."""
+    """Returns an error that explains how to complete the user's `file`, in which settings of `group` are missing.
+
+    Returns `error` unchanged if the file has a `defaults` list.
+    """
     values = yaml.safe_load(file.read_text(encoding="utf-8"))
     if not isinstance(values, dict):
         return ConfigError(
@@ -112,7 +116,7 @@ def _without_defaults(error: ConfigError, group: str, file: Path) -> ConfigError
 
 
 def line_with(name: str, sign: str) -> str:
-    """Returns file and line of the first place in the user's files that sets `name` to a text with `sign`; else ""."""
+    """Returns "FILE, line N" of the first place in the user's files that sets `name` to a text with `sign`; else ""."""
     setting = re.compile(rf"\s*['\"]?{re.escape(name.rpartition('.')[2])}['\"]?\s*:.*{re.escape(sign)}")
     for file in _own_files():
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
