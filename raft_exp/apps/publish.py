@@ -77,8 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def publish(runs: Sequence[Path], out: Path, question: str, renew: bool = False) -> Path:
     """Writes the folder `out`, and returns it. With `renew`, replaces the files of an existing folder except README.md.
 
-    Raises DataError for an unfinished run, for an existing folder without `renew`, and with `renew` for a folder
-    without README.md.
+    Raises DataError for an unfinished run, for a file with a secret, for an existing folder without `renew`, and with
+    `renew` for a folder without README.md.
     """
     if out.exists() and not renew:
         raise DataError(
@@ -86,7 +86,10 @@ def publish(runs: Sequence[Path], out: Path, question: str, renew: bool = False)
             "this folder again"
         )
     if renew and not (out / "README.md").exists():
-        raise DataError(f"{out}: has no README.md, and renew=true does not write this file; remove renew=true")
+        raise DataError(
+            f"{out}: has no README.md, and renew=true does not write this file; remove renew=true, and this folder if "
+            "it exists"
+        )
     jobs = [job for run in runs for job in _jobs(run)]
     for job in jobs:
         _check(job)
@@ -118,7 +121,10 @@ def _replace(made: Path, out: Path) -> None:
 
 
 def _jobs(run: Path) -> list[Path]:
-    """Returns the run folder itself, or the job folders of a sweep. Raises DataError for an unfinished sweep."""
+    """Returns [run] for the folder of a run, or the job folders for the folder of a sweep.
+
+    Raises DataError for a missing folder and an unfinished sweep.
+    """
     if not run.is_dir():
         raise DataError(f"{run}: no such folder; give a run folder, or the folder of a sweep")
     if not (run / "multirun.yaml").exists():
@@ -193,7 +199,10 @@ def _made(jobs: Sequence[Path]) -> Iterator[str]:
 
 
 def _one(run: Path, out: Path) -> list[str]:
-    """Returns the lines of README.md for one study: a table with arms as rows and metrics as columns."""
+    """Writes results.json and figure.svg of one study into `out`. Returns the lines about its result for README.md.
+
+    The lines are warnings, the result as a sentence, and a table with arms as rows and metrics as columns.
+    """
     from raft_exp.reporting.experiment import table, with_conditions
     from raft_exp.reporting.facts import quarantine
     from raft_exp.reporting.formats import figure_text, title
@@ -238,7 +247,10 @@ def _one(run: Path, out: Path) -> list[str]:
 
 
 def _several(jobs: Sequence[Path], out: Path) -> list[str]:
-    """Returns the lines of README.md for several studies: their comparison, with means over seeds."""
+    """Compares several studies: writes results.json and figures into `out`. Returns the lines for README.md.
+
+    The lines are the result as a sentence, tables with means over seeds, and links to the figures.
+    """
     from raft_exp.reporting import experiment, sweeps
     from raft_exp.reporting.compare import compared
     from raft_exp.reporting.comparison import write_figures

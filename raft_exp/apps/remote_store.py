@@ -60,7 +60,7 @@ def _list(results: list[RemoteResult]) -> None:
 
 
 def _damaged(remote: RemoteStore, results: list[RemoteResult]) -> list[RemoteResult]:
-    """Reads the objects of all complete results, and prints a line for each damaged result. Returns these."""
+    """Reads the objects of all complete results. Returns the damaged results, and prints a line for each of them."""
     damaged = []
     complete = [result for result in results if result.manifest or result.problem]
     for result in track(complete, "results checked"):

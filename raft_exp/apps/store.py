@@ -55,11 +55,16 @@ class StoreEntry:
     label: str
     size: int  # bytes
     seconds: float
-    state: str  # used (named by a run) | unused | partial (a run can resume it) | left over | damaged (bad manifest)
+    # used: a run uses it; unused: no run does; partial: incomplete, and a run can resume it; left over: incomplete, and
+    # of no run; damaged: the manifest cannot be read
+    state: str
 
 
 def entries(root: Path) -> list[StoreEntry]:
-    """Returns all results in the store `root`, sorted by stage, then by age, oldest first."""
+    """Returns all results in the store `root`, sorted by stage, then by age, oldest first.
+
+    Raises StoreError for a run whose plan.json cannot be read.
+    """
     used = _used(root)
     folders = sorted((root.glob("*/*")), key=lambda path: (path.parent.name, path.stat().st_mtime))
     return [_entry(path, used) for path in folders if path.is_dir() and path.parent.name not in _NO_RESULTS]
@@ -128,13 +133,13 @@ def _list(results: list[StoreEntry]) -> None:
 
 def _prune(unused: list[StoreEntry], yes: bool) -> None:
     if not unused:
-        print("nothing to prune: every result is used by a run folder")
+        print("nothing to prune: the store has no unused results")
         return
     _remove_all(unused, yes, "the ledger of paid requests was not touched")
 
 
 def _damaged(results: list[StoreEntry]) -> list[StoreEntry]:
-    """Checks the files of all complete results, and prints a line for each damaged result. Returns these."""
+    """Checks the files of all complete results. Returns the damaged results, and prints a line for each of them."""
     damaged = []
     complete = [entry for entry in results if entry.state not in ("partial", "left over")]
     for entry in track(complete, "results checked"):
@@ -170,7 +175,10 @@ def _remove_all(results: list[StoreEntry], yes: bool, note: str) -> None:
 
 
 def _remove(entry: StoreEntry) -> bool:
-    """Removes a result. Returns False, and keeps the result, if a job holds its lock."""
+    """Removes a result. Returns False, and keeps the result, if a job holds its lock.
+
+    Raises StoreError for a result that cannot be deleted.
+    """
     lock = FileLock(entry.path.with_suffix(".lock"))
     try:
         with lock.acquire(timeout=0):
