@@ -64,9 +64,9 @@ def judge(
 ) -> CitedAnswer:
     """Parses a reply and checks its quotes against the passages of `context`.
 
-    `sources`: the file of each passage. `cot`: whether the prompt asks for quotes; if not, the citations are sentences
-    of the passages that contain the answer. `min_words`: a quote with fewer words never counts as verbatim. `question`:
-    helps to find refusals in the words of the question.
+    `sources`: the file of each passage. `cot`: whether the prompt asks for quotes; if not, the citations are the first
+    sentence with the answer in each passage. `min_words`: a quote with fewer words never counts as verbatim.
+    `question`: helps to recognise refusals that repeat words of the question.
     """
     parsed = parse(reply.raw, prompt.reply_format)
     citations = [cite(quote, context, sources, min_words) for quote in parsed.quotes]
@@ -104,8 +104,11 @@ def cite(
 
 
 def _sentences(answer: str, context: Sequence[ContextPassage], sources: Sequence[str]) -> list[Citation]:
-    """Returns citations for a model that does not quote: of each passage, the first sentence with the answer."""
-    pattern = answer_pattern([answer])  # by words in every corpus: a reader can check the sentence
+    """Returns citations for a model that does not quote: of each passage, the first sentence with the answer.
+
+    Returns [] for an answer such as yes or no, which cannot be searched for.
+    """
+    pattern = answer_pattern([answer])  # compares words in every corpus, so that a reader can check the sentence
     if pattern is None:
         return []
     cited = []

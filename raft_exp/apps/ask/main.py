@@ -31,7 +31,7 @@ class RunSettings:
     """The settings that `ask` and `serve` share."""
 
     arm: str | None = Field(
-        default=None, title="NAME", description="the arm that answers (default: the study's reference arm, raft)"
+        default=None, title="NAME", description="the arm that answers (default: the study's reference arm, often raft)"
     )
     model: str | None = Field(
         default=None, title="DIR", description="an exported model (raft_exp.export) instead of an arm (default: none)"

@@ -101,7 +101,7 @@ class _Vectors:
         self._encode, self._prefix, self._size = encoder.load(config), config.query_prefix, len(vectors)
 
     def ranked(self, question: Question) -> Iterator[tuple[int, float]]:
-        """Yields the ordinals of all passages with their scores, best first."""
+        """Yields the ordinals of the passages with their scores, best first. An approximate index may omit passages."""
         query = self._encode([question.question], self._prefix)
         size, count = _FIRST, 0
         while count < self._size:  # the index may return fewer than `size`
@@ -112,7 +112,7 @@ class _Vectors:
                 return
 
     def rank(self, question: Question) -> Iterator[int]:
-        """Yields the ordinals of all passages, best first."""
+        """Yields the ordinals of the passages, best first. An approximate index may omit passages."""
         return (ordinal for ordinal, _ in self.ranked(question))
 
 
@@ -138,8 +138,8 @@ def _embed(run: FinishedRun, accelerator: Accelerator) -> Stage:
 def _ensure(run: FinishedRun, stage: Stage) -> Path:
     """Returns the folder of the stage's result. If the store lacks the result, it is made.
 
-    A plan.json in the run folder names the new result, so that `store prune` keeps it. If the store is read-only, the
-    result is made in a temporary folder for this process.
+    A plan.json in the run folder then names the result, so that `store prune` keeps it, unless the run folder is
+    read-only. If the store is read-only, the result is made in a temporary folder for this process.
     """
     if run.store.look(stage).status == "reused":
         return run.store.obtain(stage)

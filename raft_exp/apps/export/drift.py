@@ -46,7 +46,10 @@ class Drift:
 
 
 def samples_of(run: FinishedRun, name: str, tokenizer: "PreTrainedTokenizerBase", count: int) -> list[DriftSample]:
-    """Returns the first `count` test prompts of the arm `name`, as rendered in its evaluation, with the replies."""
+    """Returns the first `count` test prompts of the arm `name`, as rendered in its evaluation, with its replies.
+
+    Each reply is cut to its first tokens (`_POSITIONS`).
+    """
     config, arm = run.config, run.config.arms[name]
     replies = {answer.id: answer.raw for answer in read_jsonl(run.path(f"evaluate[{name}]") / "answers.jsonl", Answer)}
 

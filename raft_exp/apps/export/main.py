@@ -30,7 +30,7 @@ class ExportModel:
 
     out: str = Field(title="DIR", description="the folder to write; it must not exist")
     arm: str | None = Field(
-        default=None, title="NAME", description="the arm to export (default: the study's reference arm, raft)"
+        default=None, title="NAME", description="the arm to export (default: the study's reference arm, often raft)"
     )
     form: Literal["merged", "adapter"] = Field(
         default="merged", description="a model with the adapter merged into it, or the LoRA weights alone"
@@ -39,7 +39,7 @@ class ExportModel:
         default=None, description="data type of the merged weights (default: model.dtype of the study)"
     )
     tolerance: Annotated[float, Field(gt=0)] = Field(
-        default=0.05, description="largest allowed change of the logits by merging and casting, relative"
+        default=0.05, description="largest allowed relative change of the logits by merging and casting"
     )
     prompts: Positive = Field(
         default=16, description="number of test prompts on which the change of the logits is measured"

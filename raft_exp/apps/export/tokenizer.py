@@ -10,7 +10,7 @@ from raft_exp.models.loading import ModelConfig, load_tokenizer, quiet, tokenize
 from raft_exp.models.template_date import CALL, parsed, written
 from raft_exp.models.tokens import encode_prompt
 
-# The prompt of a model without a chat template, as `raft_exp.models.tokens.encode_prompt` joins the messages.
+# The prompt of a model without a chat template, as `raft_exp.models.tokens.chat_text` joins the messages.
 _JOINED = (
     "{% for message in messages %}{{ message['content'] }}"
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}"

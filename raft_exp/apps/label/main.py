@@ -33,9 +33,7 @@ class LabelSettings:
     tasks: str | None = Field(
         default=None, title="TASK[,TASK]", description="the tasks to label (default: all tasks of the judge)"
     )
-    seed: Seed = Field(
-        default=0, description="random seed of the questions; a larger n adds questions to those of a smaller n"
-    )
+    seed: Seed = Field(default=0, description="random seed; a larger n adds questions to those of a smaller n")
     store: str | None = Field(
         default=None,
         title="PATH",
@@ -75,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _tasks(run: FinishedRun, chosen: str | None) -> dict[str, bool]:
-    """Returns the chosen tasks -> whether their values are shares of claims.
+    """Returns {chosen task: whether its values are shares of claims}.
 
     Raises ConfigError for an unknown task, and for a study without a judge or without tasks about single replies.
     """

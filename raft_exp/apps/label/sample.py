@@ -65,7 +65,7 @@ def _replies(run: FinishedRun, arm: str) -> Iterator[tuple[str, JudgedReply]]:
 
 
 def _tasks(run: FinishedRun, arm: str, tasks: Collection[str]) -> dict[str, list[str]]:
-    """Returns question -> those of the `tasks` in which the judge judged the arm's reply."""
+    """Returns {id of a question: those of the `tasks` in which the judge judged the arm's reply}."""
     judged: dict[str, list[str]] = {}
     for row in read_judgements(run.path(f"judge[{arm}]")):
         if row["task"] in tasks:

@@ -125,7 +125,7 @@ def _csv_rows(reply: _PageReply, labels: Mapping[tuple[str, str], str]) -> Itera
 
 
 def _page(data: "Markup") -> str:
-    """Returns the page. A policy forbids connections and all scripts but its own."""
+    """Returns the page. Its content security policy forbids connections, and all scripts except the page's own."""
     script, style = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("sheet.js", "sheet.css"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"{_POLICY}; script-src 'sha256-{digest}'"
