@@ -29,7 +29,7 @@ def data(tmp_path: Path, test_data: Path) -> Path:
 def test_the_paper_ends_in_a_page_and_resumes(tmp_path: Path, data: Path) -> None:
     planned = paper(tmp_path, *FEW, f"data={data}", "dry_run=true")
     assert planned.returncode == 0, planned.stderr
-    assert "CPU hours of training and answering" in planned.stdout
+    assert "CPU hours of training, answering and embedding" in planned.stdout
     assert planned.stderr.count("contains no dpr (looked for biencoder-trivia-dev.json)") == 1, "once for all studies"
     assert not (tmp_path / "runs").exists()
     assert not (tmp_path / "store").exists()

@@ -26,7 +26,7 @@ class Work:
 
     to_run: int
     reused: int
-    seconds: dict[str, float]  # time of the device by its basis: measured or estimated
+    seconds: dict[str, float]  # of ON_DEVICE stages, by basis (measured, estimated); times the number of devices
     unknown: list[str]  # names of stages without an estimate
 
 

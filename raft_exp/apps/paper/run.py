@@ -51,7 +51,7 @@ def run(planned: PlannedSweep) -> int:
 
 
 def part(planned: PlannedSweep) -> PaperPart:
-    """Returns a sweep's part of the page: the finished runs, and the reason why other runs are missing."""
+    """Returns a sweep's part of the page: its finished runs, and the reason why runs or data are missing, if any."""
     sweep, lost = planned.sweep, unfinished(planned)
     finished = [folder for folder in planned.job_folders() if folder not in lost]
     runs = open_runs(finished)[0] if finished else []

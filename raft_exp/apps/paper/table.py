@@ -1,4 +1,4 @@
-"""Formats what the paper would run, and the time to expect, for the terminal."""
+"""Formats the planned sweeps of the paper and their expected time for the terminal."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,10 @@ _COLUMNS = ("study", "data set", "runs", "stages to run", "reused", "hours")
 
 
 def lines(planned: Sequence[PlannedSweep], work: Sequence[Work], expectation: Expectation) -> Iterator[RenderableType]:
-    """Yields a table with a row for each sweep, then the total time, and what cannot be run or estimated."""
+    """Yields a table with a row for each sweep, and the total time as a line.
+
+    Then yields a line for each sweep that cannot be run or lacks data, and for each size that cannot be estimated.
+    """
     table = Table(*_COLUMNS, box=SIMPLE_HEAD, pad_edge=False)
     for sweep, own in zip(planned, work, strict=True):
         cells = (str(len(sweep.studies)), str(own.to_run), str(own.reused), _hours(own))
@@ -35,7 +38,7 @@ def _hours(work: Work) -> str:
 
 
 def _total(work: Sequence[Work], device: str) -> str:
-    """Describes the expected hours of training and answering, with their basis."""
+    """Describes the expected hours of all ON_DEVICE stages, with their basis."""
     by_basis = {
         basis: sum(own.seconds.get(basis, 0.0) for own in work) / 3600
         for basis in ("measured", "estimated")
@@ -43,7 +46,7 @@ def _total(work: Sequence[Work], device: str) -> str:
     }
     unknown = Counter(name for own in work for name in own.unknown if name in ON_DEVICE)
     parts = [f"{hours:.2f} {basis}" for basis, hours in by_basis.items()]
-    line = f"expected: {sum(by_basis.values()):.2f} {device} hours of training and answering"
+    line = f"expected: {sum(by_basis.values()):.2f} {device} hours of training, answering and embedding"
     line += f" ({', '.join(parts)})" if parts else ""
     if unknown:
         line += f"; unknown for {', '.join(f'{count} {name}' for name, count in unknown.items())} stages"

@@ -19,13 +19,13 @@ from raft_exp.evaluation.statistics.power import (
 from raft_exp.pipeline.config import primary_of
 
 DISCORDANCE = 0.3  # assumed share of questions that exactly one of two arms answers right
-POINTS = (2, 5, 10)  # differences, in points, for which the needed questions are given
+POINTS = (2, 5, 10)  # differences in percentage points, for which the plan has the needed number of questions
 
 Replies = Mapping[str, float]  # id of a question -> value of the metric
 
 
 def planned_questions(study: PlannedStudy) -> Figure:
-    """Returns the number of test questions: counted in the store, else the limit from the settings."""
+    """Returns the number of test questions: counted in the store, else the limit from the settings, else unknown."""
     test = study.labelled("dataset[test]")
     size = study.expected.sizes.rows(test) if test else None
     figure: Figure = {
@@ -108,7 +108,7 @@ def _spread(share: bool, measured: Sequence[float] | None, discordance: float | 
 
 
 def _differences(run: Path | None, metric: str, a: str, b: str) -> list[float] | None:
-    """Returns the metric of arm `a` minus that of arm `b` for each question; None without replies of both."""
+    """Returns the metric of arm `a` minus that of `b` for each question; None without replies to the same questions."""
     replies = [_replies(run, metric, name) for name in (a, b)] if run else []
     if not replies or not all(replies) or set(replies[0]) != set(replies[1]):
         return None

@@ -1,4 +1,4 @@
-"""The disk space of a study: of its results in the store, and of the results that it still has to make."""
+"""The disk space of a study: of its results in the store, and of the results that are still to be made."""
 
 from pathlib import Path
 
@@ -14,9 +14,10 @@ _BYTES_A_TOKEN = 9  # on disk: about four bytes of text, which a row contains tw
 
 
 def disk(study: PlannedStudy, footprint: Footprint | None) -> list[Figure]:
-    """Returns the disk space of present results, and of weights, checkpoints and data sets that are still to be made.
+    """Returns the disk space of present results, and of trained weights, a checkpoint and data sets still to be made.
 
-    `footprint`: sizes of the model; None: weights are left out.
+    Weights of a model from the hub are listed too, even if they are in the hub's cache already. `footprint`: sizes of
+    the model; None: weights are left out.
     """
     figures = [_figure("results in the store", _stored(study), "counted", f"of this study, in {study.store.root}")]
     if footprint:

@@ -13,7 +13,7 @@ from raft_exp.engines import TransformersEngine
 from raft_exp.pipeline.estimate import Measure, few_labels, questions_first
 from raft_exp.training.config import TrainerConfig
 
-_QUEUEING = 1e-3  # assumed seconds that transformers needs for a layer and token of a batch, beside the device
+_QUEUEING = 1e-3  # assumed CPU seconds of transformers per layer, for one generation step of a batch
 _AT_ONCE = 256  # assumed requests that vLLM answers at once
 
 

@@ -17,7 +17,8 @@ def training_memory(
 ) -> list[Figure]:
     """Returns the memory of one device in a training: weights, optimizer, activations, and their sum.
 
-    `tokens`: lengths of the training rows. `processes`: number of training processes.
+    If the activations are unknown, they and the sum are left out. `tokens`: lengths of the training rows. `processes`:
+    number of training processes.
     """
     name, trainer = f"train[{training.label}]", training.trainer
     shards = processes if trainer.strategy == "fsdp" else 1
@@ -72,7 +73,7 @@ def _micro_batch(trainer: TrainerConfig, tokens: RowTokens, processes: int) -> f
 
 
 def answering_memory(study: PlannedStudy, footprint: Footprint, device: Device) -> list[Figure]:
-    """Returns the memory of one device while the study's model answers; [] if a server answers."""
+    """Returns the memory of one device while the study's model answers; [] for a server, and for vLLM on a CPU."""
     engine = study.config.engine
     if isinstance(engine, VllmEngine) and device.name != "cpu":
         size = engine.gpu_memory_utilization * device.memory

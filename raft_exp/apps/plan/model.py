@@ -59,7 +59,7 @@ def _random_weights(study: PlannedStudy) -> list[str]:
 def largest_training(study: PlannedStudy, footprint: Footprint, device: Device, left: LeftOut) -> list[Figure]:
     """Returns the memory for the study's largest training, and for the answers to the test questions.
 
-    `left`: receives a line if trainer.devices is auto, because the figures are then for one device.
+    `left`: receives a line if trainer.devices is auto on GPUs, because the figures are then for one device.
     """
     all_trainings = trainings(study.config)
     by_training = [figures for training in all_trainings if (figures := _memory(study, training, footprint, device))]

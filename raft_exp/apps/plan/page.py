@@ -29,8 +29,10 @@ def page(plan: Plan) -> Iterator[RenderableType]:
 
 
 def _claims(claims: Sequence[Claim]) -> Table:
-    """Returns a table with one row per comparison: the smallest difference that its test finds, and the numbers of
-    questions that differences of 2, 5 and 10 points need.
+    """Returns a table with one row per comparison.
+
+    A row has the number of questions, the smallest difference that the test finds, the numbers of questions that
+    differences of 2, 5 and 10 points need, and the assumed or measured spread.
     """
     first = claims[0]
     title = f"comparisons in {first['metric'].replace('_', ' ')}: {first['test']}, 80% power at the 5% level"
@@ -81,7 +83,7 @@ def _together(figures: Sequence[Figure]) -> list[Figure]:
 
 
 def amount(figure: Figure) -> str:
-    """Returns the value of a figure as text, with its unit."""
+    """Returns the value of a figure as text with its unit, with ≤ for an upper bound; `unknown` for None."""
     value, unit = figure["value"], figure["unit"]
     if value is None:
         return "unknown"

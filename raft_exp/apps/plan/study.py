@@ -97,7 +97,7 @@ def _composed(words: list[str]) -> Config:
     except (HydraException, OmegaConfBaseException) as error:
         if match := re.search(r"Ambiguous value for argument '(.*)'", str(error)):
             raise ConfigError(
-                f"{match[1]}: got several values, but a plan is about one study; give one value (a list in brackets)"
+                f"{match[1]}: got several values, but a plan is about one study; give one value; write a list as [a,b]"
             ) from error
         raise explained(error) from error
     except (yaml.YAMLError, ValueError) as error:  # Hydra raises ValueError for defaults that are no list

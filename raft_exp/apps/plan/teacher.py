@@ -13,7 +13,7 @@ from raft_exp.tasks.task import Prompts, Task
 from raft_exp.teachers.model import ModelTeacher, OpenaiTeacher, is_model
 from raft_exp.teachers.target_questions import target_questions
 
-_SAMPLE = 200  # questions whose prompts are written to count their tokens
+_SAMPLE = 200  # questions or passages whose prompts are written to count their tokens
 
 
 def requests(study: PlannedStudy, left: LeftOut) -> list[Figure]:
@@ -35,7 +35,7 @@ def requests(study: PlannedStudy, left: LeftOut) -> list[Figure]:
 
 
 def _targets(study: PlannedStudy, teacher: ModelTeacher, left: LeftOut, split: str = "") -> list[Figure]:
-    """Returns the requests for targets: of training and validation questions, or of the evaluation's (`split`)."""
+    """Returns the requests for targets of training and validation questions; with `split`, of its test questions."""
     stage, task = study.labelled(f"targets[{split}]" if split else "targets"), teacher.targets
     if stage is None or task is None:
         return []
@@ -130,7 +130,7 @@ def _cost(what: str, number: int, prompt: float | None, task: Task, teacher: Mod
 
 
 def _server(study: PlannedStudy) -> Figure:
-    """Returns the number of requests for the arms whose replies come from a server."""
+    """Returns the number of requests to the server of engine=openai, for the arms without stored replies."""
     asked = [stage for stage in study.missing("evaluate") if stage.config.engine.name == "openai"]
     rows = [study.expected.items(stage) for stage in asked]
     what, number = "requests of engine=openai", sum(row or 0 for row in rows)
