@@ -98,7 +98,7 @@ class _Routes:
         self._session, self._batches, self._limits = session, batches, limits
 
     async def health(self) -> Response:
-        """Returns status 200 while the server accepts questions."""
+        """Returns status 200 and the name of the model, even if the queue is full."""
         return JSONResponse({"status": "ok", "model": self._session.name})
 
     async def metrics(self) -> Response:
@@ -144,7 +144,7 @@ class _Routes:
         job, events = self._put(chat.id, chat_request)
         if chat_request.stream:
             stream = _pieces(chat, chat_request, events, self._session.reply_format)
-            first = await _unless_gone(anext(stream), request, job)  # an error in it has its own HTTP status
+            first = await _unless_gone(anext(stream), request, job)  # an error up to here has its own HTTP status
             return StreamingResponse(_events(first, stream, job), media_type="text/event-stream")
         answered = await _unless_gone(_end(events), request, job)
         job.gone.set()
@@ -170,9 +170,9 @@ def _metric(name: str, kind: str, what: str, value: float) -> list[str]:
 
 
 async def _unless_gone(coming: Awaitable[T], request: Request, job: QueuedQuestion) -> T:
-    """Awaits `coming` while the client is connected.
+    """Returns the result of `coming`. If the client disconnects before, raises RefusedError.
 
-    If the client disconnects, removes `job` from the queue and raises RefusedError.
+    After any error, sets `job.gone`, so that the queue leaves out the question.
     """
     wait, leaving = asyncio.ensure_future(coming), asyncio.ensure_future(_left(request))
     try:
@@ -228,7 +228,7 @@ async def _pieces(
 
 
 async def _events(first: ChatChunk, rest: AsyncIterator[ChatChunk], job: QueuedQuestion) -> AsyncIterator[str]:
-    """Formats chunks as server-sent events. At the end, also after an error, removes `job` from the queue."""
+    """Formats chunks as server-sent events. At the end, also after an error, sets `job.gone`, which ends the reply."""
     try:
         yield _event(first)
         async for piece in rest:

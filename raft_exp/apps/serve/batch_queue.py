@@ -45,7 +45,7 @@ class QueuedQuestion:
     question: str
     max_tokens: int | None  # of the reply; None: the model's limit
     tell: Callable[[Event], None]
-    gone: threading.Event = field(default_factory=threading.Event)  # set when the client no longer waits
+    gone: threading.Event = field(default_factory=threading.Event)  # set after the response, or if the client left
     prompt: AskPrompt | None = None
 
 

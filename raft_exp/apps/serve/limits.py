@@ -59,7 +59,12 @@ class RequestLimiter:
         headers = Headers(scope=scope)
         if self._token is None and _name(headers.get("host", "")) not in _LOOPBACK:
             # DNS rebinding: a web page may have made its own name point to this machine
-            return RefusedError(403, "this server answers only requests that are addressed to localhost", "forbidden")
+            return RefusedError(
+                403,
+                "this server answers only requests that are addressed to localhost; use localhost in the URL, or start "
+                "the server with token_env=NAME",
+                "forbidden",
+            )
         if not scope["path"].startswith("/v1/") and scope["path"] != "/metrics":
             return None  # the page and /health contain no data
         if self._token is not None:
@@ -140,7 +145,7 @@ def read_json(data: bytes) -> dict[str, object]:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
-        reason = str(error) if isinstance(error, json.JSONDecodeError) else "not text"
+        reason = str(error) if isinstance(error, json.JSONDecodeError) else "not text, or nested too deeply"
         raise RefusedError(400, f"the body is not JSON: {reason}", "invalid_json") from None
     if not isinstance(value, dict):
         raise RefusedError(400, "the body must be a JSON object", "invalid_json")

@@ -60,7 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def serve(run: Path, chosen: ServeSettings) -> None:
-    """Loads the model of a run, and serves it until the process is interrupted."""
+    """Loads the model of a run, and serves it until the process is interrupted.
+
+    Raises ConfigError for missing packages, an unusable address or token, and the errors of `opened`.
+    """
     needs_packages("serve", "fastapi", "uvicorn")
     token = _token(chosen.host, chosen.token_env)
     from raft_exp.apps.serve.app import create

@@ -117,7 +117,7 @@ class RefusedError(Exception):
         return {"error": {"message": self.message, "type": kind, "param": None, "code": self.code}}
 
     def response(self) -> JSONResponse:
-        """The HTTP response."""
+        """Returns the HTTP response, with the header Retry-After if `retry_after` is set."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         return JSONResponse(self.body, self.status, headers)
 
@@ -282,12 +282,12 @@ def cited(answered: AnsweredQuestion) -> Cited:
 
 
 def finish(answered: AnsweredQuestion) -> str:
-    """Returns the finish_reason of the reply."""
+    """Returns the finish_reason: `length` for a reply that was cut off, else `stop`."""
     return "length" if answered.reply and answered.reply.truncated else "stop"
 
 
 def usage(answered: AnsweredQuestion) -> Usage:
-    """Returns the token counts."""
+    """Returns the token counts of prompt and reply; 0 if no passage was found, so that the model wrote no reply."""
     reply = answered.reply
     read, written = (reply.prompt_tokens, reply.new_tokens) if reply else (0, 0)
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}

@@ -20,7 +20,8 @@ def listening(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(
-            f"port: got {port}; the server cannot listen on {host}:{port} ({reason}); give another port=NUMBER"
+            f"port: got {port}; the server cannot listen on {host}:{port} ({reason}); give another port=NUMBER or "
+            "host=ADDRESS"
         ) from None
 
 

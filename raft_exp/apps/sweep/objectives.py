@@ -120,7 +120,7 @@ class Goal:
         return {"objectives": self.names, "directions": self.directions}
 
     def values(self, run: Path) -> list[float]:
-        """Returns the value of each objective in a finished run."""
+        """Returns the value of each objective in a finished run. Raises ConfigError if its results lack one."""
         results: Results = json.loads((run / "results.json").read_text(encoding="utf-8"))
         return [_value(results, name) for name in self.names]
 
@@ -185,7 +185,7 @@ def table(trials: Sequence[Trial], best: Sequence[Trial], goal: Goal) -> "Table"
 
 
 def _short(value: str) -> str:
-    """Rounds a number with more than eight characters to four digits. Other text is returned unchanged."""
+    """Rounds a number with more than eight characters to four significant digits. Returns other text unchanged."""
     try:
         return value if len(value) <= 8 else f"{float(value):.4g}"
     except ValueError:

@@ -114,7 +114,10 @@ class Search:
         self._lock_file(self._owner).unlink(missing_ok=True)
 
     def propose(self) -> Trial | None:
-        """Returns a trial with an untried point; None after `n_trials` points, or if no untried point is left."""
+        """Returns a trial with an untried point; None after `n_trials` points, or if no untried point is found.
+
+        A point that failed in this process is not proposed again.
+        """
         from optuna.trial import TrialState
 
         with self._lock:
@@ -133,7 +136,7 @@ class Search:
         return None
 
     def _proposals(self, known: set[str]) -> "Iterator[optuna.Trial]":
-        """Yields proposals of the sampler, then an untried point.
+        """Yields proposals of the sampler, then an untried point, unless a setting has an interval.
 
         For a grid, proposals of the sampler are yielded only if points are queued.
         """
@@ -242,7 +245,10 @@ class Search:
         return sorted(by_point.values(), key=lambda trial: trial.number)
 
     def best(self) -> list[Trial]:
-        """Returns the best trial; with several objectives the Pareto front, sorted by the first objective."""
+        """Returns [best trial]; with several objectives the Pareto front, sorted by the first objective, best first.
+
+        Returns [] if no trial is complete.
+        """
         numbers = [trial.number for trial in self._study.best_trials]
         best = [trial for trial in self.trials() if trial.number in numbers]
         sign = -1 if self._study.directions[0].name == "MAXIMIZE" else 1
