@@ -30,7 +30,7 @@ from raft_exp.prompts import ANSWER, BEGIN_QUOTE, END_QUOTE, REASON, ParsedReply
 from raft_exp.prompts.refusals import abstained
 from raft_exp.prompts.visible import without_thinking
 
-LEAST_WORDS = 3  # of a sentence of the reasons
+LEAST_WORDS = 3  # least number of words of a claim of the reasons
 _STOPS = ".!?\N{HORIZONTAL ELLIPSIS}\u3002\uff01\uff1f\uff61\u0964\u0965\u061f\u06d4\u17d4\u104b\u0f0d"
 _CLOSING = "\"'\u2019\u201d\u00bb\u300d\u300f\u300b\uff09)] \t\n*_"  # may follow a full stop
 
@@ -130,7 +130,7 @@ def _ends(text: str) -> bool:
 
 
 def _continues(text: str, quote: str) -> bool:
-    """Whether a text after a quote continues the sentence of the quote. The text has a letter or a digit."""
+    """Whether a text after a quote continues the sentence of the quote. The text must have a letter or a digit."""
     place = next(place for place, letter in enumerate(text) if letter.isalnum())
     stopped = _ends(quote) or any(mark in _STOPS for mark in text[:place])
     return text[place].islower() or not (text[place].isupper() or stopped)

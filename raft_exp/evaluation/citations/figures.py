@@ -11,7 +11,7 @@ from raft_exp.evaluation.results import CitationFigures, ClaimRow, CountedFigure
 
 
 def invented_quotes(rows: Iterable[Prediction]) -> CountedFigure | None:
-    """Returns the share of quotes that occur in no passage of the prompt; None if the replies have no quotes."""
+    """Returns the share of quotes that are not verbatim (`results.Quote`); None if the replies have no quotes."""
     return share([(sum(not quote["verbatim"] for quote in row["quotes"]), len(row["quotes"])) for row in rows])
 
 

@@ -24,7 +24,7 @@ class LabelledTask:
     labels: Mapping[str, Labels]  # by arm; {} for an arm without labels
 
     def judged(self, arm: str, questions: Iterable[str]) -> Judged:
-        """Returns the values and labels of an arm for some of its questions."""
+        """Returns the values and labels of an arm for `questions`, in their order."""
         values, labels = self.values[arm], self.labels[arm]
         names = list(questions)
         return Judged([values[name] for name in names], [labels.get(name) for name in names])
@@ -57,7 +57,8 @@ def labelled_tasks(
 def corrected(tasks: Iterable[LabelledTask], reference: str, seed: int) -> Corrected:
     """Returns the corrected figures of each arm in each task, and the reference arm minus each other arm.
 
-    Figures with fewer than `FEWEST_LABELS` labels are not computed; their numbers of labels are in `too_few`.
+    An arm with fewer than `FEWEST_LABELS` labels has no figure; `too_few` has its number of labels. A comparison needs
+    as many questions with labels for both arms.
     """
     results: Corrected = {"arms": {}, "comparisons": [], "too_few": {}}
     for task in tasks:

@@ -25,8 +25,8 @@ _NO_JSON = object()
 class Judged:
     """A valid judgement of one reply."""
 
-    value: float
-    words: str
+    value: float  # 1 right, 0 wrong; of a task with claims the share of supported ones
+    words: str  # the judge's reason
     claims: list[JudgedClaim] | None = None  # None: the task has none
 
 
@@ -35,7 +35,7 @@ class Preferred:
     """A valid comparison of two replies."""
 
     better: str  # A (shown first) | B | tie
-    words: str
+    words: str  # the judge's reason
 
 
 def verdict(entry: LedgerEntry) -> Judged | Rejected:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from raft_exp.core.errors import DataError, suggest
 
-COLUMNS = ("label_id", "task", "label")  # all that is read; other columns are for people
+COLUMNS = ("label_id", "task", "label")  # the columns that are read; the others are for people
 SETTING = "evaluation.labels"
 _SEPARATORS = ",;\t|"
 _YES = {"yes", "y", "true", "t", "right", "correct", "ja", "wahr", "oui", "vrai", "si", "s\u00ed", "verdadero", "vero"}
@@ -19,7 +19,7 @@ _AGAIN = "in the spreadsheet, save it as CSV"
 
 @dataclass(frozen=True)
 class Label:
-    """What a person says of a reply in one task."""
+    """A person's label of a reply in one task."""
 
     reply: str  # the label_id
     task: str
@@ -41,7 +41,8 @@ def read_labels(path: Path, tasks: Mapping[str, bool]) -> list[Label]:
     """Returns the labels of a file; rows with an empty label are left out.
 
     `tasks`: task of the judge -> whether its values are shares of claims. Raises DataError, which names file and line,
-    for a file without the columns, an unknown task, an unusable label, and two labels that contradict each other.
+    for a file that is not CSV or lacks a column, an unknown task, an unusable label, a label without a label_id, and
+    two labels that contradict each other.
     """
     found: dict[tuple[str, str], Label] = {}
     for line, reply, task, text in _rows(path):
@@ -139,4 +140,4 @@ def _text(path: Path) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")  # the texts for people may be damaged; what is read is ASCII
+        return content.decode("cp1252", "replace")  # may damage texts for people; the columns that are read are ASCII

@@ -51,7 +51,7 @@ class PairJudging:
         return 2 * sum(_needs_judge(*pair) for pair in self.pairs)
 
     def items(self) -> Iterator[Pair]:
-        """Yields each pair that needs a judge in both orders. A hash of the question id decides which is first."""
+        """Yields each pair that needs a judge twice, once in each order. A hash of the question id orders the two."""
         for a, b in self.pairs:
             if _needs_judge(a, b):
                 first = bool(seeded_bits(0, "judge", a.id) & 1)

@@ -20,7 +20,7 @@ class JudgedClaim(TypedDict):
 
 
 class Judgement(TypedDict):
-    """A row of judgements.jsonl: what the judge says of one reply in one task.
+    """A row of judgements.jsonl: the judge's judgement of one reply in one task.
 
     The rows are in the order of the test questions. A task that does not apply to a reply has no row.
     """

@@ -39,8 +39,8 @@ class JudgeSummary(TypedDict):
     prompt_tokens: int
     new_tokens: int
     cost: float | None  # None: a reply has no price
-    # Request -> prompt tokens, new tokens and cost of its reply. Other arms may have the same request, which is paid
-    # once. Absent in files of earlier versions.
+    # Key of a request -> prompt tokens, new tokens and cost of its reply. Other arms may have the same request, which
+    # is paid once. Absent in files of earlier versions.
     paid: NotRequired[dict[str, tuple[int, int, float | None]]]
 
 
@@ -57,9 +57,9 @@ class Spent(TypedDict):
 def judge(config: JudgeStage, *, test: Path, questions: Path, answers: Path, out: Path) -> None:
     """Writes judgements.jsonl (`rows.Judgement`), judge.json (`JudgeSummary`) and counts.json.
 
-    `test`: folder of the arm's test rows. `answers`: folder of its stage `evaluate`. The judge's replies are stored in
-    its ledger, so that a repeated run requests only the missing ones. Raises BudgetError if the budget of the judge is
-    used up, and ServerError if its server gives no usable reply.
+    `test`: folder of the arm's test rows. `answers`: folder of the arm's stage `evaluate`. The judge's replies are
+    stored in its ledger, so that a repeated run requests only the missing ones. Raises BudgetError if the budget of the
+    judge is used up, and ServerError if its server gives no usable reply.
     """
     from raft_exp.tasks.backends import LazyEngine
     from raft_exp.tasks.model import cleaner, identity
@@ -83,8 +83,8 @@ def write_summary(
 ) -> None:
     """Writes judge.json and counts.json.
 
-    `rows`: number of rows with a value or a missing value. `questions`: number of test questions. `missing`: name of a
-    count -> number of missing values.
+    `rows`: number of judgements, those with a missing value included. `questions`: number of test questions. `missing`:
+    name of a count -> number of missing values.
     """
     paid = {key: reply for tally in tallies for key, reply in tally.paid.items()}
     summary: JudgeSummary = {
@@ -104,7 +104,7 @@ def write_summary(
 
 
 def spent(summaries: Sequence[JudgeSummary]) -> Spent:
-    """Returns what several stages spent together. A reply that they share is paid, and counted, once."""
+    """Returns the replies, tokens and cost of several stages together. A reply that stages share counts once."""
     paid = {key: reply for summary in summaries for key, reply in summary.get("paid", {}).items()}
     parts: list[Spent | JudgeSummary] = [_sum(paid.values()), *(one for one in summaries if "paid" not in one)]
     costs = [part["cost"] for part in parts]
