@@ -56,7 +56,7 @@ def bleu(statistics: Sequence[Statistics], counts: Counts) -> Figures:
 def chrf_statistics(row: Graded) -> Statistics:
     """Returns sacrebleu's counts for chrF of one row, 18 numbers.
 
-    They are, for each order from 1 to 6, the character n-grams of the text, of its best reference, and those in common.
+    For each order from 1 to 6: the numbers of character n-grams of the text, of its best reference, and of both.
     """
     return tuple(_chrf()._extract_corpus_statistics([row.text], [[one] for one in row.references])[0])
 

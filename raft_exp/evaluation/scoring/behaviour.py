@@ -12,9 +12,10 @@ Parts = list[tuple[int, int]]  # (hits, cases) of each reply
 
 
 def behaviour(arm: ScoredArm, examples: Sequence[Example], gold_unknown: frozenset[str]) -> dict[str, CountedFigure]:
-    """Returns {behaviour: its share over the answered questions}. Behaviours without cases are left out.
+    """Returns {behaviour: its share of the replies, or of their quotes}. Behaviours without cases are left out.
 
-    A reply can have several quotes. Intervals of shares of quotes therefore treat the reply as the sampling unit.
+    Only answered questions count. A reply can have several quotes. Intervals of shares of quotes therefore treat the
+    reply as the sampling unit.
     `gold_unknown`: ids of questions for which the data set names no gold passages. The shares of abstentions leave
     these questions out.
     """

@@ -33,7 +33,8 @@ class ScoredArm:
     """The predictions of an arm and the observations of its metrics, in the order of the test questions.
 
     `observed` maps the name of a metric, or of a share such as `parsed`, to observations. Metrics of quotes are present
-    only for arms whose prompt asks for quotes. None: the question has no long reference, and is left out of the metric.
+    only for arms whose prompt asks for quotes. The observation None leaves a question without a long reference out of a
+    metric of wording.
     """
 
     rows: list[Prediction]
@@ -221,7 +222,7 @@ def _batches(
 def check_quotes(
     texts: Sequence[str], context: Sequence[ContextPassage], min_words: int = quotes.MIN_WORDS
 ) -> list[Quote]:
-    """Checks for each quote whether it occurs word for word in a passage of the context, and in a gold passage.
+    """Returns for each quote whether it occurs word for word in a passage of the context, and in a gold passage.
 
     `min_words`: a quote of fewer words never counts as verbatim (`prompts.quotes`).
     """

@@ -9,14 +9,15 @@ from raft_exp.evaluation.statistics.judged import Array, Cells, widened_middle
 from raft_exp.evaluation.statistics.resampling import rounded
 
 Pair = tuple[float, float]  # judgement, label
-_MORE = 2.0  # questions that are added for the interval, as in `judged`
+_MORE = 2.0  # number of questions that are added for the interval, as in `judged`
 
 
 def kappa(questions: Sequence[Sequence[Pair]], random: np.random.Generator) -> Estimate | None:
-    """Returns Cohen's kappa of judgements and labels with its 95% interval; None if all are equal, or there are none.
+    """Returns Cohen's kappa of judgements and labels with its 95% interval.
 
-    1 is perfect agreement, 0 that of chance. `questions`: for each labelled question, the pairs of its replies (of
-    several arms). Questions are the sampling units of the interval, which comes from the Bayesian bootstrap.
+    Returns None without labels, and if all judgements and labels have one value. 1 is perfect agreement, 0 that of
+    chance. `questions`: for each labelled question, the pairs of its replies (of several arms). Questions are the
+    sampling units of the interval, which comes from the Bayesian bootstrap.
 
     For numbers between 0 and 1 it is kappa with quadratic weights (Cohen 1968, Psychological Bulletin 70), which is the
     concordance coefficient (Fleiss and Cohen 1973, Educational and Psychological Measurement 33).

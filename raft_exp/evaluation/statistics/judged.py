@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from raft_exp.evaluation.statistics.intervals import Estimate
 from raft_exp.evaluation.statistics.resampling import RESAMPLES, middle, rounded
 
-FEWEST_LABELS = 20  # of an arm; in the simulations the intervals reach their nominal coverage from this number on
+FEWEST_LABELS = 20  # labels of an arm from which the intervals reach their nominal coverage in the simulations
 _MORE = 2.0  # labels that are added for the interval; half as many judgements are added to all questions
 _NEXT_TO_NOTHING = 1e-6  # labels added for the value; they matter only if all labelled replies have one judgement
 
@@ -87,7 +87,8 @@ def corrected(arm: Judged, random: np.random.Generator) -> Estimate:
 def corrected_difference(a: Judged, b: Judged, random: np.random.Generator) -> CorrectedDifference:
     """Returns the difference of the corrected means of two arms. `a` and `b` have the same questions in one order.
 
-    Only questions with a label in both arms count as labelled. Raises ValueError for fewer than `FEWEST_LABELS`.
+    Only questions with a label in both arms count as labelled. Raises ValueError for fewer than `FEWEST_LABELS` such
+    questions.
     """
     both = sorted({*a.labelled} & {*b.labelled})
     values, draws = _corrected([a.only(both), b.only(both)], random)
@@ -132,7 +133,7 @@ def _moved(rows: Array, weights: Array, number: int, means: Array) -> Array:
 
 @dataclass(frozen=True)
 class Cells:
-    """Distinct observations with their counts, and the corners of the unit cube, on which added questions lie."""
+    """Distinct observations with their counts, and the corners of the unit cube, where added observations lie."""
 
     rows: Array  # shape (M, columns): the distinct rows, then the corners
     counts: Array  # shape (M - corners,)
@@ -154,12 +155,12 @@ class Cells:
         return np.concatenate([self.counts, np.full(corners, more / corners)])
 
     def weights(self, more: float) -> Array:
-        """Returns the shares of the counts, shape (1, M)."""
+        """Returns the counts of `with_more` divided by their sum, shape (1, M)."""
         counts = self.with_more(more)
         return np.asarray(counts[None, :] / counts.sum(), dtype=np.float64)
 
     def drawn(self, more: float, random: np.random.Generator) -> Array:
-        """Returns weights of the Bayesian bootstrap, shape (RESAMPLES, M)."""
+        """Returns weights of the Bayesian bootstrap from the counts of `with_more`, shape (RESAMPLES, M)."""
         return random.dirichlet(self.with_more(more), size=RESAMPLES)
 
     def means(self, weights: Array) -> Array:

@@ -141,8 +141,8 @@ def _unseen(metric: Metric, sample: _Sample, a: Seeds, b: Seeds) -> Array:
     """Returns an additional variance, shape (k, k), for rare differences that may be missing from the sample.
 
     For means, it is the variance of two more questions per seed: each arm wins one of them by the largest difference
-    (as in `paired.compare`). For other metrics it is 0. If no question made a difference, it is derived from the Wilson
-    limit of a share of 0.
+    (as in `paired.compare`). For other metrics it is 0; or, if no question made a difference, it is derived from the
+    Wilson limit of a share of 0.
     """
     sizes = np.array([len(seed) for seed in a], dtype=np.float64)
     if metric.per_row:
