@@ -200,7 +200,7 @@ class Ledger:
                 broken += not self._note(line)
                 self._end += len(line) + 1
         if broken:
-            log.warning("%s: ignores %d lines that are not replies in the ledger's format", self.path, broken)
+            log.warning("%s: %d lines are not replies of a ledger, and are not read; remove them", self.path, broken)
 
     def _note(self, line: bytes) -> bool:
         """Adds a line to the index, unless the index has its key. Returns False if it is neither a reply nor blank."""

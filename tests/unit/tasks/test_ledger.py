@@ -57,7 +57,7 @@ def test_a_torn_last_line_is_cut_and_foreign_lines_are_passed_over(tmp_path, cap
         file.write('not a row\n{"key": "zz"}\n' + json.dumps({"key": key(2), **ROW})[:80])
     found = Ledger(tmp_path, "m")
     assert len(found) == 1
-    assert "ignores 2 lines that are not replies" in caplog.text
+    assert "2 lines are not replies" in caplog.text
     found.write([(key(3), ROW)])
     assert Ledger(tmp_path, "m").get(key(3)) == Ledger(tmp_path, "m").get(key(1))
 
