@@ -69,8 +69,8 @@ class Rankings:
     def _of(self, question: Question, order: int) -> list[int]:
         if question.id not in self._rows:
             raise DataError(
-                f"question {question.id!r} has no reranked passages, as it is not a question of this data set; run the "
-                "stage rerank again"
+                f"question {question.id!r} has no reranked passages, as it is not a question of this data set; remove "
+                "the result of the stage rerank from the store, and run the study again"
             )
         ordinals: list[int] = self._rows[question.id][order].tolist()
         return ordinals
