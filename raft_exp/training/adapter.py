@@ -1,10 +1,10 @@
-"""Lean LoRA layers: the adapter's output is added to the layer's output inside the adapter's second matrix product.
+"""Lean LoRA layers: one matrix product computes the adapter's output and adds it to the output of the base layer.
 
 PEFT computes `result + B(A(x)) * scaling`: after the products, two operations that read and write a tensor as large as
-the layer's output, and in the backward pass two more. Here the product with B is added to the base layer's output in
-place, with the scaling as its factor, and so is the adapter's part of the gradient of the input. The sums are the same
-but for rounding: the product is scaled before it is rounded to 16 bits, not after. Saved for the backward pass are the
-same tensors as in PEFT's form.
+the layer's output, and two more in the backward pass. Here one operation multiplies by B, scales the product, and adds
+it to the base layer's output in place. The backward pass adds the adapter's part of the gradient of x in the same way.
+The results differ from PEFT's by rounding only: the product is scaled before it is rounded to 16 bits, not after. The
+tensors that are saved for the backward pass are the same.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -17,22 +17,22 @@ from torch.nn.functional import linear
 if TYPE_CHECKING:
     from peft import PeftModel
 
-# Types of devices on which layers use this form. On a CPU, trainings keep their bytes.
+# Types of devices on which layers use the lean form. On a CPU they use PEFT's, so that its results stay the same.
 ON: tuple[str, ...] = ("cuda",)
 
 
 def use_lean_layers(model: "PeftModel") -> None:
-    """Replaces PEFT's layers by lean ones (see the module). Adapters of other modules than nn.Linear stay PEFT's."""
+    """Turns PEFT's LoRA layers of nn.Linear into lean layers. LoRA layers of other modules stay as they are."""
     for module in model.modules():
         if type(module) is Linear and type(module.base_layer) is nn.Linear and not module.fan_in_fan_out:
             module.__class__ = LeanLinear
 
 
 class LeanLinear(Linear):  # type: ignore[misc] # PEFT has no types
-    """PEFT's LoRA layer of an nn.Linear, which computes the lean form where it can.
+    """A LoRA layer of an nn.Linear that computes the lean form if possible, else PEFT's form.
 
-    It can for one active adapter that is not merged, without DoRA and bias, on a frozen base layer. Else it computes
-    PEFT's form.
+    The lean form needs a device in `ON`, a frozen base layer, equal data types of base layer and adapter, and one
+    active adapter that is not merged and has neither DoRA nor a bias.
     """
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -53,7 +53,7 @@ class LeanLinear(Linear):  # type: ignore[misc] # PEFT has no types
         return output
 
     def _lean_adapter(self, x: Tensor) -> str | None:
-        """Returns the name of the active adapter if the lean form computes what PEFT's does, else None."""
+        """Returns the name of the active adapter if the lean form is possible, else None."""
         device = x.device.type
         if device not in ON or self.disable_adapters or self.merged or len(self.active_adapters) != 1:
             return None
@@ -63,7 +63,7 @@ class LeanLinear(Linear):  # type: ignore[misc] # PEFT has no types
         base, weight = self.base_layer, self.lora_A[name].weight
         if base.weight.requires_grad or (base.bias is not None and base.bias.requires_grad):
             return None
-        # Base layer and adapter must compute in the same type.
+        # Base layer and adapter must compute in the same data type.
         if torch.is_autocast_enabled(device):
             return name if base.weight.dtype == torch.get_autocast_dtype(device) else None
         return name if base.weight.dtype == weight.dtype == x.dtype else None
@@ -78,7 +78,7 @@ def _forward(
     second: Tensor,
     scaling: float,
 ) -> tuple[Tensor, Tensor]:
-    """Returns the output and the adapter's inner states [tokens, r]. All tensors have the same type.
+    """Returns the output and the adapter's inner states [tokens, r]. All tensors have the same data type.
 
     `dropped`: x after dropout; None without dropout. `first`, `second`: the adapter's matrices A and B.
     """
@@ -100,7 +100,8 @@ def _backward(
 ) -> tuple[Tensor | None, Tensor | None, Tensor, Tensor]:
     """Returns the gradients of x (None unless `of_input`), of x after dropout (None without dropout), of A and of B.
 
-    `inputs`: the adapter's input. `dropout`: whether it differs from x.
+    `inputs`: the adapter's input. `dropout`: whether the adapter's input is x after dropout. `of_input`: whether to
+    compute the gradient of x.
     """
     rows = _flat(gradient)
     of_inner = inner.new_empty(inner.shape).addmm_(rows, second, beta=0, alpha=scaling)
@@ -120,7 +121,7 @@ def _flat(states: Tensor) -> Tensor:
 
 
 class _Lean(torch.autograd.Function):
-    """The layer for autograd. The adapter's weights are cast once; the backward pass uses the same copies."""
+    """The lean form for autograd. The adapter's weights are cast once; the backward pass uses the same copies."""
 
     @staticmethod
     def forward(
@@ -150,8 +151,8 @@ class _Lean(torch.autograd.Function):
         return of_x, of_dropped, None, None, of_first.to(ctx.types[0]), of_second.to(ctx.types[1]), None
 
 
-# In compiled layers the layer is one operation, of which the compiler sees no part: it would replace the addition in
-# place by one that first copies the output.
+# In compiled decoder layers, the lean form is one opaque operation. Otherwise the compiler would replace the in-place
+# addition by an addition that first copies the output.
 
 
 @torch.library.custom_op("raft_exp::lean_lora", mutates_args=())

@@ -13,7 +13,8 @@ _PATTERN = "best_*.safetensors"
 class BestCheckpoint:
     """Tracks the lowest validation loss. If `keep` is true, stores the weights of that step in `out`.
 
-    `patience`: the number of validation passes without a lower loss after which training stops; None: it never stops.
+    `patience`: the number of consecutive validation passes without a lower loss after which training stops; None: no
+    early stopping.
     """
 
     def __init__(self, out: Path, keep: bool, patience: int | None) -> None:
@@ -43,12 +44,12 @@ class BestCheckpoint:
             checkpoint.save_weights(self.path, module)
             if module.trainer.is_global_zero:
                 for file in self._out.glob(_PATTERN):
-                    if file not in (self.path, self._file(previous)):  # the last checkpoint may name the previous file
+                    if file not in (self.path, self._file(previous)):  # a resume may need the previous file
                         file.unlink()
 
     @property
     def path(self) -> Path:
-        """The file of the best weights."""
+        """The file of the best weights; it does not exist before the first validation pass, or if `keep` is false."""
         return self._file(self._step)
 
     def _file(self, step: int) -> Path:
@@ -56,7 +57,7 @@ class BestCheckpoint:
 
     @property
     def given_up(self) -> bool:
-        """Whether `patience` validation passes brought no lower loss."""
+        """Whether the last `patience` validation passes brought no lower loss."""
         return self._patience is not None and self._waited >= self._patience
 
 

@@ -47,7 +47,7 @@ class TrainingCallback(lightning.Callback):
 
     def __init__(self, out: Path, config: TrainerConfig, validation: Rows) -> None:
         self._out, self._config, self._validation = out, config, validation
-        self._trial = SearchTrial.of(tracking.current_stage())  # None outside a search that prunes
+        self._trial = SearchTrial.of(tracking.current_stage())  # None if a search cannot prune this training
         self.best = BestCheckpoint(out, config.keep == "best", config.early_stopping)
 
     def on_train_start(self, trainer: lightning.Trainer, module: RaftModule) -> None:
@@ -159,7 +159,7 @@ class TrainingCallback(lightning.Callback):
 
 
 def validation_loss(module: RaftModule, rows: Rows, config: TrainerConfig) -> float:
-    """Returns the mean negative log likelihood per supervised token of `rows`, computed by all processes together."""
+    """Returns the mean negative log likelihood of `rows` in nats per supervised token, over all processes."""
     trainer, size = module.trainer, config.batch_size // module.accumulate // module.trainer.world_size
     longest_first = sorted(range(len(rows)), key=lambda number: (-int(rows.lengths[number]), rows.ids[number]))
     mine = longest_first[trainer.global_rank :: trainer.world_size]

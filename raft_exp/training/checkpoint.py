@@ -28,7 +28,9 @@ class BestState(TypedDict):
 
 
 def save(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer, best: BestState) -> None:
-    """Writes weights, optimiser state, step and `best`. A kill at any moment leaves a complete file, old or new.
+    """Writes weights, optimiser state, loss scaler, step and `best` into a file in `out`.
+
+    A kill at any moment leaves a complete file, old or new.
 
     With sharded weights all processes must call this function, because each has a part of the weights.
     """
@@ -72,7 +74,7 @@ def remove(out: Path) -> None:
 
 
 def restore(out: Path, module: RaftModule, optimizer: torch.optim.Optimizer) -> BestState:
-    """Loads weights and optimiser state from the checkpoint in `out` into `module` and `optimizer`.
+    """Loads weights, optimiser state and loss scaler from the checkpoint in `out` into `module` and `optimizer`.
 
     Returns the BestState of the checkpoint.
     """

@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Measured with a 3B model on an H200 (experiments/LOG.md)
-SECONDS = 120.0  # for compiling: it took 60 to 90 s, and once was not done after 95 s
+SECONDS = 120.0  # assumed time of compilation: it took 60 to 90 s, and once more than 95 s
 SPEEDUP = 1.25  # of a step
 USED = 0.25  # share of the GPU's peak FLOP/s that a step without compiled layers uses
-LONGER = SECONDS * SPEEDUP / (SPEEDUP - 1)  # seconds of a training without compiled layers, from which on they pay
+LONGER = SECONDS * SPEEDUP / (SPEEDUP - 1)  # compilation pays for trainings that take more seconds without it
 _USUAL_PEAK = 300e12  # FLOP/s, for a GPU whose peak is unknown
 
 
 def compile_layers(model: "PreTrainedModel") -> None:
-    """Compiles the decoder layers for all lengths. All layers have the same code, so one compilation is enough."""
+    """Compiles the decoder layers, once for all of them (they have the same code) and for rows of all lengths."""
     # torch stops compiling a function after 8 versions. The trainings of a process need two each: with and without
     # gradients.
     torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
     for layer in layers(model):
         layer.compile(dynamic=True)
-    # The first layer would be compiled separately: its input has no gradient where the embeddings are not trained.
+    # Otherwise the first layer is compiled separately, as its input has no gradient if the embeddings are frozen.
     model.get_input_embeddings().register_forward_hook(_with_gradient)
 
 
@@ -42,10 +42,10 @@ def _with_gradient(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
 
 
 def wants_compilation(module: TrainingModule, config: TrainerConfig) -> bool:
-    """Returns trainer.compile; for `auto`, whether compiled layers save more time in the whole plan than they cost.
+    """Returns trainer.compile; for `auto`, whether compilation is possible and saves more time than it takes.
 
-    The time follows from the plan alone, not from the steps that are left, so that a resumed training decides as it did
-    before. Logs the decision on `auto` in one line. Raises ModelError for `true` without a working compiler.
+    The saved time follows from the whole plan, not from the steps that are left, so that a resumed training decides as
+    it did before. Logs the decision on `auto` in one line. Raises ModelError for `true` without a working compiler.
     """
     if config.compile is False:
         return False
@@ -62,7 +62,7 @@ def wants_compilation(module: TrainingModule, config: TrainerConfig) -> bool:
 def _refused(module: TrainingModule, config: TrainerConfig) -> str:
     """Returns why `auto` does not compile the layers; "" if it compiles them, which is logged."""
     if module.device.type != "cuda":
-        return "the training runs on no CUDA GPU"
+        return "the training does not run on a CUDA GPU"
     if config.strategy == "fsdp":
         return "the weights are sharded"
     if any(hasattr(weight, "quant_state") for weight in module.model.parameters()):
@@ -72,11 +72,11 @@ def _refused(module: TrainingModule, config: TrainerConfig) -> str:
     peak = speed.peak(module.device) or _USUAL_PEAK
     seconds = expected_seconds(speed.operations(module.model, module.plan), peak * module.trainer.world_size)
     if seconds <= LONGER:
-        return f"the training takes about {seconds:.0f} s without, and compiling pays from about {LONGER:.0f} s on"
+        return f"the training takes about {seconds:.0f} s without; compilation pays from about {LONGER:.0f} s on"
     if reason := compiler_error(module.device):
         return f"cannot compile here ({reason})"
     log.info(
-        "layers are compiled (trainer.compile=auto): the training would take about %.0f min without; compiling takes "
+        "layers are compiled (trainer.compile=auto): the training would take about %.0f min without; compilation takes "
         "about %.0f s",
         seconds / 60,
         SECONDS,

@@ -93,18 +93,21 @@ class TrainingPlan:
         raise AssertionError("epochs do not end")
 
     def supervised(self, step: int) -> int:
-        """Returns the number of supervised tokens of a step, over all devices and micro-batches."""
+        """Returns the number of supervised tokens of a step (index from 0), over all devices and micro-batches."""
         return int(self.rows.completions[self.steps[step]].sum())
 
     def micro_batches(self, batch_size: int, processes: int) -> int:
-        """Returns the number of micro-batches per process and step, so that each has at most about `ENOUGH` tokens."""
+        """Returns the number of micro-batches per process and step, so that each has at most about `ENOUGH` tokens.
+
+        This is the lowest such number. `batch_size`: rows of one step. A micro-batch of one row may have more tokens.
+        """
         rows = max(1, batch_size // processes)
         most = max((self.tokens(step) for step in range(len(self.steps))), default=0)
         whole = (parts for parts in range(1, rows) if rows % parts == 0)
         return next((parts for parts in whole if most <= parts * processes * ENOUGH), rows)
 
     def tokens(self, step: int) -> int:
-        """Returns the number of tokens of a step: prompts and completions of its rows."""
+        """Returns the number of tokens of a step (index from 0): prompts and completions of its rows."""
         return int(self.rows.lengths[self.steps[step]].sum())
 
 

@@ -55,7 +55,7 @@ def checkpoint_activations(model: "PreTrainedModel") -> None:
 def wants_checkpointing(module: TrainingModule, config: TrainerConfig) -> bool:
     """Returns trainer.activation_checkpointing; for `auto`, whether activations would exceed the GPU's free memory.
 
-    Compares the activations of the largest micro-batch with 80% of the free memory.
+    Compares the activations of the largest micro-batch with 80% of the free memory. Without a GPU, `auto` means False.
     """
     if config.activation_checkpointing != "auto":
         return config.activation_checkpointing

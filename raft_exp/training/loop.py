@@ -89,7 +89,7 @@ def _explained(config: TrainerConfig, accumulate: int) -> Iterator[None]:
 
 
 def _out_of_memory(config: TrainerConfig, accumulate: int) -> str:
-    """Returns the error message for exhausted memory, with the next larger trainer.accumulate, if there is one."""
+    """Returns the error message for exhausted memory, with the next larger valid trainer.accumulate, if any."""
     used = f"auto ({accumulate} here)" if config.accumulate == "auto" else str(accumulate)
     most = config.batch_size // config.processes()  # one example in each micro-batch
     more = next((number for number in range(accumulate + 1, most + 1) if most % number == 0), None)
@@ -99,7 +99,7 @@ def _out_of_memory(config: TrainerConfig, accumulate: int) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Suppresses Lightning's messages about devices and data loaders; errors are still raised."""
+    """Suppresses Lightning's warnings and its messages about devices and data loaders; errors are still raised."""
     loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

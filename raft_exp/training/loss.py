@@ -12,7 +12,8 @@ _CHUNK = 256  # positions whose logits are converted to float32 at a time
 def token_losses(model: nn.Module, batch: Batch) -> Tensor:
     """Returns the negative log likelihood of each supervised token, float32 [tokens].
 
-    Logits are computed only at the positions `batch["keep"]`, which predict a supervised token.
+    Logits are computed only at the positions `batch["keep"]`, which predict a supervised token. A batch without rows
+    has the result [0], with a gradient of zero for every parameter.
     """
     logits: Tensor = model(**batch["inputs"], logits_to_keep=batch["keep"], use_cache=False).logits
     if not batch["rows"]:  # DDP and FSDP need a gradient of every parameter, also from a micro-batch without rows

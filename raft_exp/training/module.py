@@ -127,7 +127,11 @@ class RaftModule(lightning.LightningModule):
         )
 
     def on_train_start(self) -> None:
-        """Sets training mode (`from_pretrained` sets evaluation mode), signal handlers, and how the layers run."""
+        """Sets training mode (`from_pretrained` sets evaluation mode) and signal handlers.
+
+        Also compiles the decoder layers and turns on activation checkpointing, if the settings and the plan require it.
+        Raises ModelError if trainer.compile=true is not possible.
+        """
         self.model.train()
         self.signals.listen()
         if compilation.wants_compilation(self, self._config):
@@ -175,8 +179,8 @@ class RaftModule(lightning.LightningModule):
     def finished_steps(self, newest: bool) -> list[StepFigures]:
         """Returns the figures of finished steps that were not returned before, in order.
 
-        If `late`, the figures of the last step are included only with `newest`: the call then waits for the device.
-        Raises ModelError for a loss or norm that is not finite.
+        If `late`, the figures of the last step are included only with `newest`, which blocks until the device has
+        finished the step. Raises ModelError for a loss or norm that is not finite.
         """
         steps, self._read = self._read, []
         return steps + self._checked(newest)

@@ -15,7 +15,7 @@ class TrainingMonitor:
     """Checks the loss and the gradient norm of each step. `steps`: number of steps of the whole training."""
 
     def __init__(self, steps: int) -> None:
-        self._steps = steps  # of the whole training
+        self._steps = steps
         self._first: list[float] = []
         self._last: deque[float] = deque(maxlen=_WINDOW)
         self._norms: deque[float] = deque(maxlen=2 * _WINDOW)

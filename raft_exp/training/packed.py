@@ -1,8 +1,8 @@
 """Attention over packed rows: rows are concatenated to [1, tokens], and each token attends only to its own row.
 
-On a GPU with 16-bit values, torch's variable-length flash attention computes all rows in one kernel. Elsewhere
-attention is called once per row: FlexAttention has no backward pass on a CPU, and a dense mask over all rows is several
-times as slow.
+On a GPU with 16-bit values and heads of at most 256 values, torch's variable-length flash attention computes all rows
+in one kernel. Elsewhere attention is called once per row: FlexAttention has no backward pass on a CPU, and a dense mask
+over all rows is several times as slow.
 """
 
 import inspect
@@ -29,7 +29,7 @@ _REMEDY = "use trainer.packing=false, or another model"
 
 
 def takes_enable_gqa(kernel: Callable[..., object]) -> bool:
-    """Whether `kernel` (varlen_attn) has the argument `enable_gqa`. torch 2.11 supports grouped heads without it."""
+    """Whether `kernel` (varlen_attn) has the argument `enable_gqa`. torch 2.11 has grouped heads without this argument."""
     return "enable_gqa" in inspect.signature(kernel).parameters
 
 
@@ -103,7 +103,8 @@ def attention(
 
     Query, key and value have shape [1, heads, tokens, size]; the result has shape [1, tokens, heads, size].
     `cu_seq_lens_q`: shape [rows + 1], the offset of each row, then the number of all tokens. `max_length_q`: tokens of
-    the longest row. Raises ModelError for arguments of the model's attention that packing does not support.
+    the longest row. Raises ValueError without these two, and ModelError for arguments of the model's attention that
+    packing does not support.
     """
     if cu_seq_lens_q is None or max_length_q is None:
         raise ValueError("packed attention needs cu_seq_lens_q and max_length_q: make the batch with data.pack")

@@ -29,7 +29,7 @@ class SearchTrial:
     storage: str  # URL of Optuna's storage
     study: str  # name of Optuna's study
     trial: int  # Optuna's id, not its number
-    stage: str  # the training whose loss is reported: a study may have several
+    stage: str  # label of the training whose loss is reported, as a study may have several trainings
 
     def as_json(self) -> str:
         """Returns the trial as JSON, for the file that RAFT_EXP_TRIAL names."""
@@ -48,7 +48,10 @@ class SearchTrial:
         return trial if trial.stage == stage else None
 
     def hopeless(self, step: int, loss: float) -> bool:
-        """Reports the validation loss of a step to the search. Returns whether the search prunes the trial."""
+        """Reports the validation loss of a step to the search. Returns whether the search prunes the trial.
+
+        If so, records the step in the trial.
+        """
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -114,7 +114,7 @@ def read(
     """Returns the tokenised rows of one split of a dataset folder.
 
     The first process that calls this function writes rows into `folder`; other processes, and a resumed run, open them.
-    `most`: maximum number of rows (None: all), chosen at random by `seed`.
+    `most`: maximum number of rows (None: all), chosen at random by `seed`. Raises DataError as `encode` does.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):

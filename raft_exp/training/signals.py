@@ -16,8 +16,8 @@ class SignalCounter:
     def listen(self) -> None:
         """Installs the signal handlers; does nothing outside the main thread, where Python cannot install any.
 
-        They replace Lightning's handlers, which call a collective operation (broadcast) while the other processes may
-        be in a different operation. Lightning restores the previous handlers at the end of training.
+        The handlers replace those of Lightning, which call a collective operation (broadcast) while the other processes
+        may be in a different operation. Lightning restores the previous handlers at the end of training.
         """
         if threading.current_thread() is threading.main_thread():
             for number in NOTED:

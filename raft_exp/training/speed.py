@@ -49,8 +49,8 @@ class SpeedMeter:
     def step(self, step: int) -> dict[str, float]:
         """Returns the figures of the step that ends now; `step`: the index of this step in the plan, from 0.
 
-        `seconds` is the time since the previous step or `restart`. `peak_gib`: peak memory in GiB. `mfu` is present
-        only for GPUs with a known peak.
+        `seconds` is the time since the previous step or `restart`. `peak_gib`: peak memory in GiB, of torch on the GPU,
+        or of this process on a CPU. `mfu` is present only for GPUs with a known peak.
         """
         now = time.perf_counter()
         seconds, self._clock = now - self._clock, now

@@ -1,4 +1,4 @@
-"""Writes safetensors files; a failure raises OSError, as for other files."""
+"""Writes safetensors files. A failure raises OSError, as with files of other formats."""
 
 from collections.abc import Mapping
 from pathlib import Path

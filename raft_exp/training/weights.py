@@ -1,7 +1,7 @@
 """The trainable weights of a model, and the folder into which they are written.
 
-The folder is a LoRA adapter in PEFT's format, which vLLM and others read. With lora=full it is a whole model in
-transformers' format.
+The folder holds a LoRA adapter in PEFT's format, which other tools such as vLLM can read. With lora=full it holds a
+whole model in transformers' format.
 """
 
 import json
@@ -98,7 +98,7 @@ def _add_dropout(model: "PeftModel", dropout: float) -> None:
 def _towers(model: "PreTrainedModel") -> list[str]:
     """Returns the names of a multimodal model's other modules, such as its image encoder; [] for text models.
 
-    They get no adapter, because their weights get no gradient from text.
+    These modules get no adapter, because their weights get no gradient from text.
     """
     decoder, children = model.get_decoder(), dict(model.base_model.named_children())
     if not any(module is decoder for module in children.values()):
@@ -112,7 +112,10 @@ def weights(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def save(model: "PreTrainedModel | PeftModel", learned: Mapping[str, Tensor], config: ModelConfig, out: Path) -> None:
-    """Writes `adapter/` or `model/` into `out`. `learned`: the values of the trainable weights by name."""
+    """Writes `adapter/` or `model/` into `out`. `learned`: the values of the trainable weights by name.
+
+    Raises OSError if a file cannot be written.
+    """
     if hasattr(model, "peft_config"):
         _save_adapter(model, learned, config, out / ADAPTER)
     else:
@@ -137,7 +140,7 @@ def _save_adapter(model: "PeftModel", learned: Mapping[str, Tensor], config: Mod
 
 
 def _save_whole(model: "PreTrainedModel", learned: Mapping[str, Tensor], config: ModelConfig, folder: Path) -> None:
-    """Writes the model in the dtype of the base model."""
+    """Writes the model, with weights in the dtype of the base model, and the tokenizer."""
     dtype = getattr(torch, config.dtype)
     persistent = model.state_dict().keys()
     state = {name: value.cpu() for name, value in model.named_buffers() if name in persistent}

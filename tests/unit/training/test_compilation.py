@@ -102,7 +102,7 @@ def test_a_gpu_of_unknown_peak_is_taken_for_a_usual_one(monkeypatch, module):
 def test_auto_says_why_it_does_not_compile(caplog, monkeypatch, module):
     long = module(1e5)
     cases = [
-        (module(1e5, device="cpu"), config(), "the training runs on no CUDA GPU"),
+        (module(1e5, device="cpu"), config(), "the training does not run on a CUDA GPU"),
         (long, config(strategy="fsdp"), "the weights are sharded"),
     ]
     stacked = module(1e5)
