@@ -29,7 +29,7 @@ _REMEDY = "use trainer.packing=false, or another model"
 
 
 def takes_enable_gqa(kernel: Callable[..., object]) -> bool:
-    """Whether `kernel` (varlen_attn) has the argument `enable_gqa`. torch 2.11 has grouped heads without this argument."""
+    """Whether `kernel` (varlen_attn) has the argument `enable_gqa`; torch 2.11 supports grouped heads without one."""
     return "enable_gqa" in inspect.signature(kernel).parameters
 
 
