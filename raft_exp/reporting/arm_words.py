@@ -1,4 +1,4 @@
-"""Describes each arm of a study in one sentence: its training data and its prompts at test."""
+"""Describes each arm of a study in one sentence: the training data, and the prompts at test."""
 
 from collections.abc import Iterator, Mapping
 

@@ -93,7 +93,7 @@ def _gold_audit(path: Path) -> GoldAudit | None:
 
 
 def _record_counts(path: Path) -> dict[str, int]:
-    """Reads the counts of a published data set's records that are about their form and their documents."""
+    """Returns the counts `api_*` and `odd_*` of a published data set's records and documents, without zeros."""
     counts: dict[str, int] = _read_json(path) if path.exists() else {}
     return {name: count for name, count in counts.items() if name.startswith(("api_", "odd_")) and count}
 

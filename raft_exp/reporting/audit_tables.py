@@ -100,7 +100,7 @@ def _splits(dataset: DatasetAudit) -> AuditTable:
 
 
 def _overlap(dataset: DatasetAudit) -> AuditTable:
-    """Counts the held-out questions, answers and passages that also occur in the training data."""
+    """Returns the table of held-out questions, answers and passages that also occur in the training data."""
     overlap = dataset.get("overlap", {})
     table = AuditTable([f"{name} questions: overlap with training" for name in overlap])
     for key, label in words.OVERLAP.items():

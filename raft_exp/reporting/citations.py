@@ -82,7 +82,8 @@ def add_judged_citations(
 ) -> None:
     """Adds recall and precision of citations by a judge, for arms that show passages and ask for quotes.
 
-    `folders`: arm -> the result folder of its stage `judge`. `arms`: arm -> its settings. `graded`: arm -> its replies.
+    `folders`: arm -> the result folder of its stage `judge`. `arms`: arm -> its settings. `graded`: arm -> its graded
+    test.
     """
     for name, folder in folders.items():
         if not arms[name].get("cot") or arms[name].get("context") == "none":
@@ -99,7 +100,10 @@ def add_judged_citations(
 
 
 def table(results: Results) -> CitationTable:
-    """Returns the table of citations: invented quotes, then recall and precision by the NLI model and by the judge."""
+    """Returns the table of citations: invented quotes, then recall and precision by the NLI model and by the judge.
+
+    Arms without recall and precision have no row.
+    """
     arms = {name: arm for name, arm in results["arms"].items() if arm.get("citations")}
     deciders = [name for name in _DECIDED_BY if any(name in arm["citations"] for arm in arms.values())]
     rows: list[CitationRow] = [

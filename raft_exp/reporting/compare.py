@@ -78,7 +78,10 @@ def _reference(groups: Sequence[RunGroup]) -> str:
 
 
 def _primary(groups: Sequence[RunGroup], metrics: Sequence[str]) -> Primary | None:
-    """Returns the primary contrast that all runs of a single setting have; None for several settings."""
+    """Returns the primary contrast that all runs of a single setting have.
+
+    Returns None for several settings, and if the metric or an arm of the contrast is missing in a run.
+    """
     runs = list(groups[0].runs.values())
     primary = runs[0].results.get("primary")
     if len(groups) > 1 or primary is None or any(run.results.get("primary") != primary for run in runs):

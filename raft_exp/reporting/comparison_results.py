@@ -9,7 +9,7 @@ class SettingResult(TypedDict):
     """One setting: its figures over all its seeds."""
 
     name: str
-    values: dict[str, object]  # of the settings that differ, by dotted name
+    values: dict[str, object]  # dotted name of a field that differs between the settings -> value
     runs: dict[str, str]  # seed -> name of the run folder
     arms: dict[str, Summary]
     conditions: dict[str, dict[str, Summary]]  # condition -> arm
@@ -44,7 +44,7 @@ class ComparisonResults(TypedDict):
     The file also has the key `equal`: the settings that are the same in all runs.
     """
 
-    metrics: list[str]  # of all runs, the main one first
+    metrics: list[str]  # that all runs have, the main metric first
     reference: str  # the arm that the comparison is about
     primary: NotRequired[Primary]  # of a single setting: the contrast that was fixed before the runs
     trained: list[str]  # the arms that the runs train

@@ -14,7 +14,8 @@ def verdict(results: ComparisonResults) -> str:
     """Returns the verdict in a few sentences.
 
     For several settings with the same test questions, the verdict names the setting in which the reference arm has the
-    highest figure in the main metric. For a single setting, the verdict compares two arms.
+    highest figure in the main metric. If the test questions differ, the verdict does so for each group of settings with
+    the same questions. If only one setting has such a figure, the verdict compares two arms.
     """
     metric, arm = results["metrics"][0], results["reference"]
     figures = {
@@ -37,7 +38,7 @@ def verdict(results: ComparisonResults) -> str:
 
 
 def _highest(results: ComparisonResults, figures: Mapping[str, Figure], among: Sequence[str] = ()) -> str:
-    """Names the setting with the highest figure, and the settings that are significantly lower.
+    """Returns sentences about the setting with the highest figure, and the tests of this setting against the others.
 
     `among`: the names of the compared settings, if these are not all settings.
     """

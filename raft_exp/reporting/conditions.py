@@ -49,8 +49,8 @@ class Sweep:
 def sweeps(settings: ConditionSettings, study: Mapping[str, object]) -> list[Sweep]:
     """Returns the curves that the conditions form: the conditions of a curve differ only in one number.
 
-    `settings`: condition -> the settings that it changes. `study`: the study's own evaluation settings. The study's own
-    test is a point of each curve whose conditions change nothing else.
+    A condition is on one curve at most. `settings`: condition -> the settings that it changes. `study`: the study's own
+    evaluation settings. The study's own test is a point of each curve whose conditions change nothing else.
     """
     groups: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for name, changed in [(STUDY, _own(study)), *settings.items()]:

@@ -15,7 +15,7 @@ _EQUAL_TARGETS = "with passages or without, with equal targets"
 _OTHER_TARGETS = "passages and quotes, or question and answer alone"
 _NAMED = ("recipe", "context", "cot", "dataset", "adapter", "engine", "trainer", "lora", "examples", "wording")
 
-# Shipped arms that isolate a part of RAFT's difference to rag, for studies without them.
+# Shipped arm -> the part of the difference raft minus rag that it isolates. The report names those that a study lacks.
 ISOLATING = {
     "rag_cot": "training, at an equal prompt",
     "sft_rag": "RAFT's training rows against plain question-answer pairs",
@@ -119,7 +119,7 @@ def _learns_reasoning(arm: Arm) -> bool:
 
 
 def _passages(a: Arm, b: Arm) -> Iterator[str]:
-    """Yields the difference between the passages that two arms see at test."""
+    """Yields the difference between the passages in the test prompts of two arms."""
     contexts = {a.get("context"), b.get("context")}
     if contexts == {"passages", "gold"}:
         yield "the passages in the prompt (gold alone, or those of the test)"

@@ -29,8 +29,10 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
 
 
 def safe_cell(value: object) -> object:
-    """Returns the value of a cell. A text that begins like a formula gets an apostrophe, so that it is not computed."""
-    # A spreadsheet runs text that begins like a formula; numbers are safe.
+    """Returns the value of a cell. A text that begins like a formula gets an apostrophe.
+
+    Without the apostrophe, a spreadsheet would compute the formula. Numbers are safe.
+    """
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
@@ -74,7 +76,7 @@ def arm_rows(place: Row, arm: ArmResult) -> Iterator[Row]:
 
 
 def comparison_rows(results: Results) -> Iterator[Row]:
-    """Yields the paired comparisons of a study."""
+    """Yields the paired comparisons of a study, then those by the judge."""
     detectable = results.get("detectable", {})
     for comparison in results["comparisons"]:
         shown = {name: value for name, value in comparison.items() if name in COMPARISONS}

@@ -129,7 +129,7 @@ def _fewer_training_distractors(name: str, dataset: DatasetAudit) -> Iterator[st
 
 
 def _more_distractors(names: SettingNames, same_document: bool) -> str:
-    """Returns the changes after which more questions have all their distractors."""
+    """Returns the remedies for missing distractors, as one sentence without a full stop."""
     documents = [] if same_document else [f"set {names.same_document}=true, where documents have several passages"]
     remedies = ["Add documents", f"lower {names.num_distractors}", *documents]
     return f"{', '.join(remedies[:-1])}, or {remedies[-1]}"
@@ -180,7 +180,8 @@ def _telling_lengths(name: str, dataset: DatasetAudit, split: SplitAudit) -> Ite
 def _tells(tell: LengthTell) -> bool:
     """Whether the AUC is significantly different from 0.5.
 
-    The distance must exceed 0.05 and two standard deviations of the AUC under the null hypothesis.
+    The distance must exceed 0.05 and two standard deviations of the AUC under the null hypothesis. False for fewer than
+    30 rows with gold, or without.
     """
     n, m = tell["with_gold"], tell["without_gold"]
     deviation: float = ((n + m + 1) / (12 * n * m)) ** 0.5

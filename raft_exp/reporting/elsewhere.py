@@ -30,7 +30,7 @@ class CorpusCost(TypedDict):
 
 
 class Shift(TypedDict):
-    """KL(base || arm) on the general text, formatted."""
+    """KL(base || arm) and the losses on the general text in nats per token, formatted."""
 
     arm: str
     kl: str

@@ -1,4 +1,4 @@
-"""What a judge and a model for natural language inference say of the replies in the examples of a report."""
+"""The decisions of a judge and of a model for natural language inference about the replies in a report's examples."""
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -8,16 +8,16 @@ from raft_exp.evaluation.results import Prediction
 
 TASK = "correct"  # the task of a judge that says whether a reply is right
 _RIGHT = 0.5  # from this value on the judge calls a reply right
-_WORDS = 400  # characters of a judge's words
-_CLAIM = 300
-_CLAIMS = 1_500  # characters of all claims of a reply
+_WORDS = 400  # largest number of characters of a judge's text
+_CLAIM = 300  # ... of a claim
+_CLAIMS = 1_500  # ... of all claims of a reply
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 Verdict = bool | None  # a judge calls a reply right, or wrong; None: no judgement
 
 
 class JudgeWords(TypedDict):
-    """What a judge says of a reply in one task."""
+    """A judge's value and text for a reply, in one task."""
 
     task: str
     value: float | None  # None: no judgement
@@ -62,7 +62,7 @@ def verdict(row: Prediction) -> Verdict:
 
 
 def words_of(row: Prediction) -> list[JudgeWords]:
-    """Returns the judge's words on a reply, one entry for each task."""
+    """Returns the judge's values and shortened texts for a reply, one entry for each task; [] without a judge."""
     return [
         {
             "task": task.replace("_", " "),
@@ -117,7 +117,7 @@ def agreement(
 
 
 def disputed(right: Sequence[bool], judged: Sequence[Verdict]) -> tuple[bool, ...]:
-    """Returns for each arm whether judge and metric disagree on its reply to a question."""
+    """Returns for each arm whether judge and metric disagree on its reply to a question; False without a judgement."""
     return tuple(said is not None and said != metric for said, metric in zip(judged, right, strict=True))
 
 

@@ -34,7 +34,7 @@ Part = tuple[str, str]  # a piece of text and its kind, which is a CSS class or 
 
 
 class ExamplePassage(TypedDict):
-    """A passage, shortened to the text around the first quote from the passage."""
+    """A passage, shortened to the text around the first quote from the passage, or to its beginning without a quote."""
 
     title: str
     place: str

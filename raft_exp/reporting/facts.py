@@ -64,7 +64,7 @@ def section(settings: Mapping[str, object], name: str) -> Mapping[str, object]:
 def facts(value: Mapping[str, object]) -> Facts:
     """Flattens nested figures or settings to at most 100 pairs (dotted name, text). A long list becomes its length.
 
-    If there are more pairs, one more pair gives their number.
+    Histograms are left out. If there are more than 100 pairs, a last pair gives the number of the missing ones.
     """
     lines = list(_leaves("", value))
     if len(lines) > _LINES:

@@ -36,7 +36,7 @@ class Readings:
 
     @property
     def differ(self) -> bool:
-        """Whether only one of the two differences is significant, or both are, with opposite signs."""
+        """Whether only the strict or only the lenient difference is significant, or both are, with opposite signs."""
         return sign(self.strict) != sign(self.lenient)
 
     @property

@@ -13,7 +13,7 @@ def title(metric: str) -> str:
 
 
 def model_name(name: str) -> str:
-    """Returns a model's name for readers: the last part of a path, or an embedded model's name with a remark."""
+    """Returns a model's name for readers: a hub id, the last part of a path, or e.g. `pocket (embedded)`."""
     if name.startswith("asset:"):
         return f"{name.removeprefix('asset:')} (embedded)"
     is_folder = is_machine_path(name) or "\\" in name or name.count("/") > 1
@@ -49,7 +49,7 @@ def points(difference: float) -> str:
 
 
 def p_text(p_value: float) -> str:
-    """Formats a p-value with three decimals; values below 0.001 as "p < 0.001"."""
+    """Formats a p-value with three decimals, such as "p = 0.042"; values below 0.001 as "p < 0.001"."""
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 

@@ -76,7 +76,7 @@ class CorrectedView(TypedDict):
     """The section on corrected figures. Without labels, `tasks` is empty."""
 
     tasks: list[CorrectedTask]
-    too_few: str
+    too_few: str  # a sentence about the arms with too few labels; "" if there are none
 
 
 def view(results: Results) -> CorrectedView:

@@ -1,4 +1,4 @@
-"""What the judge of a study read, wrote and cost, in one line."""
+"""The replies, the tokens and the cost of a study's judge, in one line."""
 
 from raft_exp.evaluation.results import Results
 from raft_exp.reporting.formats import model_name

@@ -28,7 +28,9 @@ def lengths(tests: Mapping[str, DatasetAudit]) -> dict[str, PromptLength]:
 
 
 def plot(results: Results, settings: Mapping[str, object]) -> str:
-    """Draws the first metric against the length of the prompt; returns SVG, or "" without two lengths to compare.
+    """Draws the first metric against the median length of the prompts in tokens.
+
+    Returns SVG, or "" if no sweep over the number of passages has two lengths.
 
     The plot shows the two arms of the verdict, with a line for each sweep over the number of passages. A study with
     evaluation=long has a sweep for each place of the gold passage.

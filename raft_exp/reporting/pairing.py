@@ -26,7 +26,7 @@ def comparisons(
     - the arms with equal replies in two settings, which are not compared;
     - a line for each pair of settings that cannot be compared, with the reason.
 
-    `primary`: the contrast that was fixed before the runs. It is left out of the correction.
+    `primary`: the contrast that was fixed before the runs. Holm's correction leaves it out.
     """
     within, apart = _within(groups, metrics, STUDY), list[str]()
     between, same = Rows(), list[EqualReplies]()

@@ -10,10 +10,10 @@ _POSIX = re.compile(r"file:|~[^/\s]*/|\.{1,2}/|~$|\.{1,2}$")
 
 
 def is_machine_path(text: str) -> bool:
-    """Whether a text is a path from the root, the home folder, a drive or a parent folder.
+    """Whether a text is a path that depends on the machine: from the root, the home folder, a drive or a parent folder.
 
-    Texts that begin with `./` or `file:` count as machine paths too. A path below the working folder, such as
-    data/questions.csv, does not count, because it is the same on each machine.
+    Texts that begin with `./` or `file:` count too. A path below the working folder, such as data/questions.csv, does
+    not count, because it is the same on each machine.
     """
     text = text.strip()
     if text.startswith("/"):  # not "/no_think " at the beginning of a prompt

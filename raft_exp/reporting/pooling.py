@@ -70,7 +70,7 @@ def seeds_of(group: RunGroup, part: Part) -> list[str]:
 
 
 def under_conditions(group: RunGroup, metrics: Sequence[str]) -> dict[str, dict[str, Summary]]:
-    """Returns {condition: {arm: figures}}."""
+    """Returns {condition: {arm: figures over the seeds}}."""
     return {
         name: {arm: summary(group, arm, metrics, Part(condition=name)) for arm in arms_under(group, name)}
         for name in group.conditions
@@ -84,7 +84,7 @@ def arms_under(group: RunGroup, condition: str) -> list[str]:
 
 
 def by_slice(group: RunGroup, metrics: Sequence[str]) -> dict[str, dict[str, dict[str, Summary]]]:
-    """Returns {slice: {value: {arm: figures}}}."""
+    """Returns {slice: {value: {arm: figures over the seeds}}}."""
     return {
         name: {
             value: {arm: summary(group, arm, metrics, Part(slice=(name, value))) for arm in group.arms}

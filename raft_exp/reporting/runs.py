@@ -90,7 +90,10 @@ class Run:
 
     @cached_property
     def fields(self) -> list[str]:
-        """The dotted names of the settings that change results, without `seed` and its copies in other groups."""
+        """The dotted names of the settings that change results.
+
+        Without `seed` and its copies in other groups, and without the settings of arms that are not in evaluation.arms.
+        """
         arms = section(self.config, "evaluation").get("arms")
         names = arms if isinstance(arms, list) else []
         return [
@@ -129,7 +132,7 @@ class Run:
         return section(section(self.config, "evaluation"), "conditions")
 
     def replies(self, label: str) -> "Replies":
-        """Returns the graded replies of `<arm>` or `<arm>@<condition>`. Raises DataError if the file is missing."""
+        """Returns the graded replies of `<arm>` or `<arm>@<condition>`. Raises DataError if their file is missing."""
         path = self.folder / "predictions" / f"{label}.jsonl"
         if not path.exists():
             raise DataError(f"{path}: does not exist; write it again with `python -m raft_exp.report {self.folder}`")

@@ -13,7 +13,7 @@ class ChoiceTable(TypedDict):
 
     name: str  # the training whose learning rate was chosen, or ARM@prompt
     line: str
-    columns: list[str]  # the value, the mean over the arms, each arm
+    columns: list[str]  # the value, the mean over the arms (if there are several), each arm
     rows: list[tuple[bool, list[str]]]  # whether it was chosen, and its cells
 
 

@@ -11,7 +11,7 @@ from raft_exp.reporting.facts import text
 from raft_exp.reporting.paths import without_folders
 from raft_exp.reporting.runs import ABSENT, ASKED, Replies, Run
 
-_LONGEST = 80  # letters of a name by values
+_LONGEST = 80  # largest number of characters of a name that is made of values
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def settings(runs: Sequence[Run]) -> tuple[list[RunGroup], dict[str, object]]:
     """Returns the groups, and the settings that are equal in all runs.
 
     The groups are ordered by the numbers in which they differ, then by the order of the runs. A setting is ignored if
-    some runs (of another version) lack it. Raises DataError for two runs with equal settings and the same seed.
+    some runs (of another version) lack it. Settings that change no result (`ASKED`) distinguish groups only if two runs
+    with the same seed are equal otherwise. Raises DataError for two runs with equal settings and the same seed.
     """
     names = dict.fromkeys(name for run in runs for name in run.fields)
     values = {name: [run.setting(name) for run in runs] for name in names}

@@ -31,7 +31,7 @@ _NOTES = {
 class SpecialTable(TypedDict):
     """The table of one test: a row for each arm."""
 
-    name: str  # of the condition, or "as in the study"
+    name: str  # the condition, or "as in the study"
     notes: list[str]
     columns: list[str]
     rows: list["SpecialRow"]

@@ -90,8 +90,8 @@ def report(
     """Writes results.json, timings.json, audit.json, the predictions, the pages and the CSV files.
 
     All paths are result folders of stages. The predictions are files `predictions/<arm>[@<condition>].jsonl`. Raises
-    DataError if a test set is empty, has a question without an answer or has an id twice, and for labels that do not
-    fit the study.
+    DataError if a test set is empty, has a question without an answer or has an id twice, if `gold_test` has other
+    questions than `test`, and for labels that do not fit the study.
 
     - `test`: the test set of the study. `conditions`: condition -> its test set.
     - `gold_test`: the test questions with their gold passages alone, for arms with context=gold.
@@ -104,9 +104,9 @@ def report(
     - `transfer`: name of another corpus -> the graded answers to its questions.
     - `kl`: arm -> the measured KL(base || arm) on a general text.
     - `references`: the long texts that replies are compared with, unless `config.reference` is answers.
-    - `judgements`: arm -> what a judge says of its replies.
-    - `judged_pairs`: `<a>|<b>` -> which of the replies of two arms the judge prefers.
-    - `citations`: arm -> which claims of its replies the cited passages support.
+    - `judgements`: arm -> the judgements of its replies.
+    - `judged_pairs`: `<a>|<b>` -> the judge's preferences between the replies of the arms a and b.
+    - `citations`: arm -> the claims of its replies, and whether the cited passages support them.
     """
     from raft_exp.evaluation import scoring
     from raft_exp.reporting.citations import add_citations, add_invented_quotes, add_judged_citations
@@ -268,7 +268,7 @@ class _Grader:
 
 
 def _tested(config: ReportStage, examples: list[Example], gold_test: Path | None) -> dict[str, list[Example]]:
-    """Returns the test rows of each arm. Raises DataError if the arms differ in questions or in their order."""
+    """Returns the test rows of each arm. Raises DataError if `gold_test` has other questions, or another order."""
     alone = _examples(gold_test / "rows.jsonl") if gold_test else []
     if gold_test and [example.id for example in alone] != [example.id for example in examples]:
         raise DataError(f"{gold_test / 'rows.jsonl'}: has other questions than the test set; run the study again")

@@ -66,7 +66,10 @@ _Lines = dict[str, dict[str, list[curves.Point]]]  # arm -> the other settings t
 def _over(
     field: str, groups: Sequence[RunGroup], results: ComparisonResults, metric: str = "", condition: str = ""
 ) -> _Lines:
-    """Returns the curves of a metric over a swept field. `metric`: "" is the main one. `condition`: "" is the study."""
+    """Returns the curves of a metric over a swept field.
+
+    `metric`: "" means the main metric. `condition`: "" means the study's own test.
+    """
     lines: _Lines = {}
     for group, entry in zip(groups, results["settings"], strict=True):
         rest = ", ".join(f"{name}={text(value)}" for name, value in group.values.items() if name != field)
@@ -117,9 +120,9 @@ def _plot(
 
 
 def _named(lines: _Lines, reference: str) -> dict[str, list[curves.Point]]:
-    """Names the lines, the reference arm's lines first.
+    """Returns {name of the line: points}, the reference arm's lines first.
 
-    Untrained arms have equal points for all other settings, and therefore a single line.
+    An arm with equal points for all other settings, as untrained arms have, gets a single line.
     """
     named: dict[str, list[curves.Point]] = {}
     for arm in sorted(lines, key=lambda name: name != reference):

@@ -103,7 +103,10 @@ def tables(results: Results, settings: Mapping[str, object], timings: Timings) -
 
 
 def metrics(results: Results) -> list[str]:
-    """Returns the metrics of the results table: the compared metrics with their lenient variants, then the others."""
+    """Returns the metrics of the results table: the compared metrics with their lenient variants, then the others.
+
+    The shares of parsed, truncated and empty replies are left out, because they have a table of their own.
+    """
     present = dict.fromkeys(name for arm in results["arms"].values() for name in arm["metrics"])
     first = [name for metric in results["metrics"] for name in (metric, f"{metric}_lenient")]
     return [name for name in dict.fromkeys([*first, *present]) if name in present and name not in REPLY_SHARES]
@@ -275,7 +278,7 @@ def reference_first(results: Results) -> list[str]:
 def _conditions(results: Results, settings: Mapping[str, object], metric: str) -> dict[str, object]:
     """Returns the table of conditions: one row each, the study without a condition first.
 
-    Arms without passages are left out.
+    Arms without results under conditions, i.e. those without passages, are left out.
     """
     names = conditions.arms_of(results)
     order = conditions.ordered(results, settings)

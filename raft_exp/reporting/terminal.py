@@ -31,7 +31,7 @@ def shown_metrics(results: Results, requested: Collection[str]) -> tuple[list[st
 
 
 def verdict(results: Results) -> list["Text"]:
-    """Returns the warnings, the verdict, and lines on quotes, citations, judging and the effects on other data."""
+    """Returns the warnings, then the lines of `findings`."""
     from rich.text import Text
 
     warnings = [Text.assemble(("warning: ", "yellow"), line) for line in results.get("warnings", [])]
@@ -39,7 +39,7 @@ def verdict(results: Results) -> list["Text"]:
 
 
 def findings(results: Results) -> list[str]:
-    """Returns the verdict, then lines on quotes, citations, judging and the effects on other data."""
+    """Returns the verdict, then lines on quotes, judging, citations, metrics of wording and effects on other data."""
     lines = (
         results["verdict"],
         invented_quotes(results),
@@ -125,7 +125,7 @@ def _cell(figure: Figure | None, *, marked: bool = False) -> "Text":
 
     if figure is None:  # a figure of quotes, for an arm that does not reason
         return Text("-", "dim")
-    # Below its figure and no wider than "42.3-51.0": five metrics fit in 80 columns.
+    # The interval stands below the figure and is no wider than "42.3-51.0", so that five metrics fit in 80 columns.
     interval = f"{percent(figure['low'])}-{percent(figure['high'])}".replace("100.0", "100")
     return Text.assemble("*" if marked else "", percent(figure["value"]), "\n", (interval, "dim"))
 

@@ -1,4 +1,4 @@
-"""The texts that metrics of wording compare (`evaluation.reference`): the entry `wording` of results.json, in words."""
+"""The texts that metrics of wording compare (`evaluation.reference`): their entry in results.json, as sentences too."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -43,7 +43,7 @@ def wording(profile: Profile, examples: Sequence[Example], references: Mapping[s
 
 
 def wording_line(results: Results) -> str:
-    """Returns a sentence about the texts that metrics of wording compare; "" where the report needs none."""
+    """Returns sentences about the texts that metrics of wording compare; "" without the entry `wording`."""
     compared = results.get("wording")
     if compared is None:
         return ""

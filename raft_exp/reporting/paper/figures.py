@@ -21,10 +21,10 @@ class PaperFigure(TypedDict):
 
     name: str
     svg: str
-    published: str
-    ours: str
-    heads: list[str]
-    rows: list[tuple[str, list[Cell]]]
+    published: str  # a phrase about the paper's best value
+    ours: str  # a phrase about our best value
+    heads: list[str]  # the numbers on the x axis
+    rows: list[tuple[str, list[Cell]]]  # (name of the line, its figures)
 
 
 def figure5(parts: Iterable[PaperPart]) -> list[PaperFigure]:
@@ -79,7 +79,7 @@ def _best(lines: Mapping[str, Sequence[curves.Point]]) -> str:
 
 
 def _highest(values: Mapping[str, float], what: str, figure: str) -> str:
-    """Says which of the values is the highest. Equal values are named together."""
+    """Returns a phrase that names the highest of the values, or several that are equal. `figure`: the value as text."""
     names = [name for name, value in values.items() if value == max(values.values())]
     if len(names) == len(values) > 1:
         return f"here: all have the same figure, {figure}"

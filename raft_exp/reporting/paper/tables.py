@@ -112,7 +112,7 @@ def _cot(part: PaperPart) -> CotRow:
 
 
 def _difference(part: PaperPart) -> SettingComparison | None:
-    """Returns RAFT minus RAFT without reasoning; None if the runs do not have both, or compare other arms."""
+    """Returns RAFT minus RAFT without reasoning; None if the runs lack an arm, or RAFT is not the reference arm."""
     if not part.groups or not {RAFT, WITHOUT_COT} <= {*part.groups[0].arms}:
         return None
     rows, _, _ = pairing.comparisons(part.groups[:1], [part.metric], None)

@@ -16,9 +16,9 @@ from raft_exp.reporting.wandb.study import study_of
 
 
 def log(folder: Path, jobs: Sequence[Path], page: bool) -> None:
-    """Logs one run of job type `sweep`. `page`: whether to save a W&B Report of the whole sweep too.
+    """Logs the comparison as one W&B run of job type `sweep`. `page`: whether to save a W&B Report of the sweep too.
 
-    The tables are those of `python -m raft_exp.report`. Each point of a curve is one step of the run's history.
+    The tables are those of `python -m raft_exp.report`. Each value of a swept field is one step of the run's history.
     """
     runs, _ = open_runs(jobs)
     groups, equal = settings(runs)

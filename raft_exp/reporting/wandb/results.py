@@ -31,7 +31,7 @@ Rows = Iterable[Mapping[str, object]]
 
 
 def log(study: WandbStudy, page: bool) -> None:
-    """Logs one run of job type `report`. `page`: whether to save a W&B Report of the study too."""
+    """Logs a study as one W&B run of job type `report`. `page`: whether to save a W&B Report of the study too."""
     folder = study.folder
     results: Results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     audit: StudyAudit = json.loads((folder / "audit.json").read_text(encoding="utf-8"))

@@ -54,9 +54,9 @@ class OnlineRun(TypedDict):
 
 
 def start(study: WandbStudy, job_type: str, name: str) -> WandbRun:
-    """Starts a W&B run. If the server does not answer, the run is offline, so that the study goes on.
+    """Starts a W&B run. If an online run cannot be started, the run is offline, so that the study continues.
 
-    Raises the error of wandb if an offline run cannot be started.
+    Raises the error of wandb if an offline run cannot be started either.
     """
     mode = mode_of(study.logger.mode)
     try:
@@ -110,7 +110,7 @@ def _note(folder: Path, run: OnlineRun) -> None:
 
 
 def online_runs(folder: Path) -> Iterator[OnlineRun]:
-    """Yields the runs of a study that were sent to the server."""
+    """Yields the runs of a study that were sent to the server. `folder`: the run folder of the study."""
     if (folder / _ONLINE_RUNS).exists():
         yield from map(json.loads, (folder / _ONLINE_RUNS).read_text(encoding="utf-8").splitlines())
 

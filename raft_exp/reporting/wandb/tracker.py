@@ -94,7 +94,7 @@ def log_study(study: WandbStudy | None, page: bool) -> None:
 
 
 def log_sweep(folder: Path, jobs: Sequence[Path], page: bool) -> None:
-    """Logs the comparison of a sweep's finished jobs as one more run, if the jobs logged to W&B."""
+    """Logs the comparison of a sweep's finished jobs as a further W&B run, if the first job logged to W&B."""
     if not jobs or not was_logged(jobs[0]):
         return
     import wandb
