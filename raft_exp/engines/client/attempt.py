@@ -45,7 +45,7 @@ class Sender:
             limit = f"max_reply_megabytes={self._config.max_reply_megabytes:g}"
             raise AttemptError(f"the reply is larger than {limit}", "nothing") from None
         except (UnicodeDecodeError, body.UnreadableError):
-            raise AttemptError("the reply is not JSON", "nothing", down=True) from None
+            raise AttemptError("the reply is not UTF-8 text, or cannot be decompressed", "nothing", down=True) from None
         return self._reader(response.status, response.headers, text, time.monotonic() - began)
 
 

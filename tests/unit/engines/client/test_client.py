@@ -424,7 +424,7 @@ def test_packed_replies_are_read(packing):
 @pytest.mark.parametrize("headers", [PACKED, {"Content-Encoding": "zstd"}])
 def test_what_cannot_be_unpacked_is_no_reply(headers):
     _, told, _ = ask(lambda *_: Body(json.dumps(Say().body()).encode(), headers), count=1, attempts=1)
-    assert "the reply is not JSON" in told
+    assert "the reply is not UTF-8 text, or cannot be decompressed" in told
 
 
 def test_commands_to_a_terminal_are_taken_out_of_messages():
