@@ -42,7 +42,7 @@ def answer_type(answer: str) -> AnswerType | None:
 
 
 def may_mean_the_same(one: str, other: str) -> bool:
-    """Returns whether two answers may mean the same; True in doubt.
+    """Whether two answers may mean the same; True in doubt.
 
     Case, accents, punctuation, articles and the endings of ordinals are ignored. Returns True
 

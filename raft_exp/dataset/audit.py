@@ -1,4 +1,4 @@
-"""The audit of a dataset: counts of its rendered rows, so that a reader can check them against the settings."""
+"""The audit of a dataset: counts of its rendered rows, which a reader can compare with the settings."""
 
 from array import array
 from collections import Counter, defaultdict
@@ -38,7 +38,8 @@ class Audit:
 class _SplitCounts:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self.sizes: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}  # has gold -> passages a row
+        # whether rows have gold -> number of passages -> rows
+        self.sizes: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}
         self.gold_at: Counter[int] = Counter()  # place in the prompt, from 1 -> gold passages there
         self.expected_at: dict[int, float] = defaultdict(float)  # the same under a uniform choice of places
         self.prompt_tokens, self.completion_tokens = array("Q"), array("Q")
@@ -93,7 +94,7 @@ class _SplitCounts:
 
 
 def length_tell(tokens: Sequence[int], has_gold: Sequence[int]) -> LengthTell:
-    """Returns how well the length of a prompt predicts that gold is missing: the exact AUC (Mann-Whitney).
+    """Returns the exact AUC (Mann-Whitney) of the prompt length as a predictor of missing gold, and both row counts.
 
     `tokens`: the number of prompt tokens of each row. `has_gold`: 1 for each row with gold, else 0; both values must
     occur.

@@ -48,8 +48,8 @@ class ChatDatasetStage:
 def chat_rows(config: ChatDatasetStage, *, passages: Path, questions: Path, out: Path) -> None:
     """Writes rows.jsonl, audit.json and counts.json.
 
-    Raises DataError for rows that cannot be trained on, and for rows that contain held-out questions or their gold
-    passages (`overlap.check`). `config.allow_overlap` allows the latter.
+    Raises DataError for rows that cannot be trained on, for a file without training rows, and for rows that contain
+    held-out questions or their gold passages (`overlap.check`). `config.allow_overlap` allows the last.
     """
     file, audit = Path(config.path), Audit()
     sample = subsample((chat.id for chat in _unique(file) if chat.split == "train"), config.max_items, config.seed)

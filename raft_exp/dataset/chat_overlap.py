@@ -34,9 +34,9 @@ _PIECES = re.compile(r"[\n\r]+|(?<=[.?!\u3002\uff1f\uff01\u061f\u0964])\s*")  # 
 
 
 def chat_overlaps(chats: Chats, questions: Path, passages: Passages) -> dict[str, Overlap]:
-    """Returns the overlap of the test and validation splits with the training rows.
+    """Returns {"test": overlap, "validation": overlap} of the held-out splits with the training rows.
 
-    `questions`: the folder of the questions stage.
+    `questions`: the folder of the questions stage. `passages`: the collection of the study.
     """
     uses, held_out = WordingUses(), list[ComparedQuestion]()
     for question in read_jsonl(questions / "questions.jsonl", Question):
@@ -60,7 +60,7 @@ def _reply(chat: ChatRow) -> str:
 
 
 def _gold_in_chats(chats: Chats, held_out: Iterable[ComparedQuestion], passages: Passages) -> dict[int, set[int]]:
-    """Returns {gold passage: numbers of the chats that contain it or a near copy}, without boilerplate passages."""
+    """Returns {ordinal of a gold passage: numbers of the chats with it or a near copy of it}, without boilerplate."""
     texts, documents = dict[int, list[str]](), defaultdict[int, set[int]](set)
     for ordinal in sorted({ordinal for question in held_out for ordinal in question.gold}):
         texts[ordinal] = units(passages[ordinal].text)

@@ -22,8 +22,11 @@ class DatasetConfig:
 
     - With gold (a share p of the training rows): the context has the g gold passages and D distractors.
     - Without gold (the other rows): the context has D + g distractors with `constant_size`, else D. With
-      `constant_size` the number of passages does not reveal whether gold is missing. `no_gold_target` decides the
-      target of such a row.
+      `constant_size` the number of passages does not reveal whether gold is missing. `no_gold_target` and
+      `refuse_share` decide the target. With `partial_gold` the context also has half of the gold passages, and with
+      `constant_size` fewer distractors by the same number.
+
+    With `context` other than `gold_and_distractors`, the context does not depend on p and D (`training_contexts.py`).
     """
 
     p: Share  # share of training rows whose context holds the gold, before any cut; exactly round(p * rows)
@@ -33,8 +36,8 @@ class DatasetConfig:
     max_score: float | None  # bm25 and dense: highest score of a distractor against the question
     relative_margin: Share | None  # bm25 and dense: a distractor scores at least this share below the best gold passage
     prompt_mode: PromptMode  # format of the user message
-    cot: bool  # targets hold a reasoning before the answer
-    constant_size: bool  # rows without gold have as many passages as rows with it
+    cot: bool  # targets have reasoning before the answer
+    constant_size: bool  # rows without gold have as many passages as rows with gold
     # Target of a row without gold: the same target as with gold (the paper's A*) | its answer alone | prompt.refusal
     no_gold_target: Literal["answer", "answer_only", "refuse"]
     partial_gold: bool  # rows without gold keep half of the gold passages, rounded down
@@ -43,15 +46,15 @@ class DatasetConfig:
     allow_fewer: bool  # build rows with fewer distractors where a source has not enough
     allow_overlap: bool  # build the set although a test question is in the training data
     max_items: Positive | None  # largest number of training rows; a smaller set is a subset of a larger one
-    path: Runtime[str | None]  # a chat file to train on instead; its content is part of the key
+    path: Runtime[str | None]  # a chat file that replaces the training set; its content is part of the key
     workers: Runtime[Count]  # processes that render rows
     # Largest share of the held-out questions that may share gold passages with training questions, or be training
     # questions in nearly the same words. None: any share where the published splits share gold passages
     # (`Corpus.shares_gold`), else `overlap.MOST_GOLD_OVERLAP`.
     max_gold_overlap: KeyedWhenSet[Share | None] = None
-    # Exactly this share of the rows without gold learns prompt.refusal; no_gold_target is the target of the others.
+    # For exactly this share of the rows without gold the target is prompt.refusal; for the others, no_gold_target.
     refuse_share: KeyedWhenSet[Share] = 0.0
-    # In this share of the rows with gold, a false passage replaces a distractor, where one is possible (`conflicts`).
+    # In this share of the rows with gold, a false passage replaces a distractor, if one is possible (`conflicts.py`).
     conflict_share: KeyedWhenSet[Share] = 0.0
     # Passages of a training row: gold (a share p) and distractors | the retriever's first k | the published ones.
     context: KeyedWhenSet[TrainingContext] = "gold_and_distractors"

@@ -1,8 +1,8 @@
 """False passages: copies of gold passages with another question's answer in place of the right one.
 
-A false passage takes the place of one distractor, so the number of passages stays the same. The false answer has the
-visible type of the right answer (`answer_types`). The false answer never means the same as an accepted answer, and
-occurs neither in the question nor in another passage of the context. docs/how-to/refusals-and-conflicts.md states the
+A false passage replaces one distractor, so the number of passages stays the same. The false answer has the same type
+as the right answer (`answer_types`). It never means the same as an accepted answer, and occurs neither in the question
+nor in another passage of the context. docs/how-to/refusals-and-conflicts.md states the
 rules.
 """
 
@@ -77,7 +77,7 @@ class Conflicts:
         return None if isinstance(made, str) else replace(spec, planted=made)
 
     def _false_passage(self, spec: RowSpec) -> FalsePassage | str:
-        """Returns the false passage of a row, or the reason why it has none."""
+        """Returns the false passage of a row, or a key of NO_FALSE_PASSAGE if the row cannot have one."""
         question, context = spec.question, spec.context or []
         answers = answer_pattern(question.answers, self._collection.form)
         if answers is None:
@@ -98,7 +98,7 @@ class Conflicts:
         for false in self._candidates(question, answer_type(source[1])):
             copy = _copy(source[0], rights, false)
             if self._is_false(false, question, shown):
-                # the copy may hold the right answer in another spelling
+                # the copy may still contain the right answer in another spelling
                 return "not_in_gold" if holds(answers, copy) else FalsePassage(place, copy, false)
         return "no_other_answer"
 

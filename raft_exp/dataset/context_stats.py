@@ -1,4 +1,4 @@
-"""Counters over a stream of rows: rows with too few distractors, and the share of gold passages in the prompts."""
+"""Counters over a stream of rows: rows with too few distractors, and gold passages in the prompts."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ class ShortContextCounter:
         self.rows = Counter[str]()  # split -> rows
 
     def watch(self, specs: Iterator[RowSpec]) -> Iterator[RowSpec]:
-        """Yields the rows unchanged and counts their passages."""
+        """Yields the rows unchanged and counts those with too few passages."""
         for spec in specs:
             gold, context = {self._collection.find(name) for name in spec.question.gold}, set(spec.context or [])
             number = of_question(self._num_distractors, self._seed, spec.question.id)
@@ -60,7 +60,7 @@ class GoldRecall:
         """Yields the rows unchanged and counts their gold passages."""
         for row in rows:
             shown, wanted = row.gold_shown, row.gold_wanted
-            if wanted:  # NQ-open has no gold passages
+            if wanted:  # questions of NQ-open have no gold passages
                 self._counts.update(questions=1, whole=int(shown == wanted), gold=wanted, shown=shown)
             yield row
 

@@ -68,7 +68,7 @@ def most(count: DistractorCount) -> int:
 
 
 def at_most(count: DistractorCount, limit: int) -> DistractorCount:
-    """Returns `count` without the numbers above `limit`; `limit` if all numbers of `count` are above it."""
+    """Returns `count` without the numbers above `limit`; `limit` alone if all numbers of `count` are above `limit`."""
     if isinstance(count, int) or limit <= count.min:
         return min(limit, most(count))
     return DistractorRange(count.min, min(limit, count.max))

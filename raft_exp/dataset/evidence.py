@@ -27,13 +27,13 @@ _LEAST_SHARE = 0.5  # of the characters of a passage without other evidence
 class Evidence:
     """The evidence of a question in its gold passages.
 
-    `clean`: the function that escapes a passage's text for the prompt.
+    `gold`: all gold passages of the question. `clean`: the function that escapes a passage's text for the prompt.
     """
 
     question: Question
     gold: Sequence[Passage]
     clean: Callable[[str], str]
-    form: Form  # in which texts are compared
+    form: Form  # normalises answers and texts before they are compared
 
     def stands(self, passage: Passage, shown: str) -> bool:
         """Whether `shown`, the text in the prompt, still contains the evidence of the gold passage."""
@@ -74,5 +74,5 @@ class Evidence:
 
 
 def holds_words(text: str, part: str) -> bool:
-    """Whether a text contains another text word for word, ignoring white space."""
+    """Whether `text` contains `part` exactly, except for white space."""
     return stands_exactly(part, text)

@@ -42,13 +42,13 @@ class ExamplesStage:
 
     prompt: PromptConfig
     prompt_mode: str
-    context: Literal["none", "passages", "gold"]  # the passages that the arm sees; its examples show the same kind
-    cot: bool  # whether the replies of the examples reason before they answer
+    context: Literal["none", "passages", "gold"]  # the passages in the prompts of the arm and in its examples
+    cot: bool  # whether the replies of the examples have reasoning before the answer
     examples: Positive  # largest number of examples
     window: Window
     seed: Seed
     arm: Runtime[str]  # for messages
-    required: KeyedWhenSet[bool] = True  # false: if no row can be an example, a warning is logged instead of an error
+    required: KeyedWhenSet[bool] = True  # false: logs a warning instead of an error if no row can be an example
 
 
 @stage("dataset", VERSION)
@@ -81,7 +81,7 @@ def _drawn(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
     if not candidates:
         raise DataError(
             f"{_setting(config)}: got {config.examples}, but no training row has its gold passages in the context"
-            f"{' and has reasoning' if config.cot else ''}; raise dataset.p, or give 0"
+            f"{' and has reasoning' if config.cot else ''}; raise dataset.p, or set {_setting(config)}=0"
         )
     examples = [as_example(config.prompt, config.prompt_mode, config.cot, row) for row in candidates]
     lengths = [few_shot.length(asked[0], example) for example in examples]
@@ -90,7 +90,8 @@ def _drawn(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
         room = f"at most {max(budget - longest, 0)} tokens in model.max_length={window.max_length}"
         raise DataError(
             f"{_setting(config)}: got {config.examples}, but the shortest example has {min(lengths)} tokens "
-            f"and a tenth of the test prompts leave room for {room}; raise model.max_length, or give 0"
+            f"and a tenth of the test prompts leave room for {room}; raise model.max_length, or "
+            f"set {_setting(config)}=0"
         )
     return [candidates[place] for place in places]
 
@@ -126,7 +127,7 @@ def _candidates(config: ExamplesStage, rows: Path, test: Path) -> list[Example]:
 
 
 def _with_reply(config: ExamplesStage, row: Example) -> Example:
-    """Returns the row with the prompt and the reply of the arm: without passages or reasoning if the arm uses none."""
+    """Returns the row with the messages of the arm: its passages, and a reply with or without reasoning."""
     reply = row.target
     if not config.cot:
         answer = prompts.parse(row.target, config.prompt.reply_format).prediction
@@ -137,9 +138,10 @@ def _with_reply(config: ExamplesStage, row: Example) -> Example:
 
 
 def _short_enough(lengths: Sequence[int], most: int, room: int) -> list[int]:
-    """Returns the indices of the chosen examples: the first n of at most `room` / n tokens each.
+    """Returns the indices of the chosen examples: the first n examples that have at most `room` / n tokens each.
 
-    n is the largest possible number up to `most`. Returns [] if no example has at most `room` tokens.
+    `lengths`: the number of tokens of each example. n is the largest possible number up to `most`. Returns [] if no
+    example has at most `room` tokens.
     """
     for count in range(most, 0, -1):
         places = [place for place, length in enumerate(lengths) if length * count <= room]

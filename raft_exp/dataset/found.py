@@ -1,8 +1,8 @@
 """The search for the passages of contexts, divided into shards (`spread.tasks`).
 
-A shard has some of the questions. For each of them it searches for passages, and writes the passages that may stand in
-the context and the counts of rejected passages. The join then makes the same rows as a single process, with a ranker
-that reads these passages instead of a search.
+A shard has some of the questions. For each question, its task writes the passages that may stand in the context, and
+the counts of rejected passages. The join then makes the same rows as a single process, with a ranker that reads these
+passages instead of a search.
 """
 
 from collections import Counter
@@ -35,15 +35,15 @@ class FoundPassages:
 
 @dataclass(frozen=True)
 class SearchedSplit:
-    """The questions of a split. `chooser` returns the function that finds the passages of the questions `coming`."""
+    """The questions of a split, and the search for their passages."""
 
     questions: Coming
-    total: int
-    chooser: Callable[[Coming], ContextChooser]
+    total: int  # number of questions
+    chooser: Callable[[Coming], ContextChooser]  # a stream of questions -> the function that finds their passages
 
 
 def is_search(sources: Iterable[str]) -> bool:
-    """Whether one of these sources of passages compares each question with all passages."""
+    """Whether one of these sources of passages compares each question with all passages (bm25, dense, hybrid)."""
     return bool(searches(sources) & {"bm25", "dense"})
 
 
@@ -78,7 +78,7 @@ def found_ranker(shards: Sequence[Path], rejected: Counter[str]) -> Ranker:
     """Returns a ranker of the passages that the shards found. Adds their counts of rejected passages to `rejected`.
 
     The questions must be ranked in the order of the shards; questions may be left out. The ranker raises DataError for
-    a question that no shard has searched.
+    a question that is out of order or that no shard has searched.
     """
     rows = chain.from_iterable(read_jsonl(folder / FOUND, FoundPassages) for folder in shards)
 

@@ -15,14 +15,14 @@ class GoldLinks:
 
     training: Mapping[int, frozenset[int]]  # held-out passage -> training passages; without boilerplate
     identical: frozenset[int]  # held-out passages with an identical one in training
-    boilerplate: frozenset[int]  # held-out passages of boilerplate whose text stands in training too
+    boilerplate: frozenset[int]  # held-out passages that are boilerplate and have an identical one in training
 
     def between(self, held_out: Iterable[int], training: Collection[int]) -> list[int]:
         """Returns the passages of `held_out` that are equal to a passage of `training`, or a near copy of one."""
         return [ordinal for ordinal in held_out if not self.training.get(ordinal, frozenset()).isdisjoint(training)]
 
     def linked(self, held_out: Iterable[int]) -> int | None:
-        """Returns a training passage that one of the held-out passages equals or nearly copies; else None."""
+        """Returns a training passage that equals or nearly copies one of the held-out passages; None without one."""
         return next((min(self.training[ordinal]) for ordinal in held_out if ordinal in self.training), None)
 
 
@@ -32,7 +32,7 @@ class _Texts:
     def __init__(self, passages: Passages, ordinals: Iterable[int]) -> None:
         self.passages = passages
         self.same: dict[int, list[int]] = defaultdict(list)  # hash of the text -> passages
-        self.sizes: dict[int, int] = {}  # hash of the text -> units
+        self.sizes: dict[int, int] = {}  # hash of the text -> number of its units (`shingles.units`)
         for ordinal in ordinals:
             text_units = units(passages[ordinal].text)
             words = text_hash(text_units)

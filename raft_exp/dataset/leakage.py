@@ -41,7 +41,7 @@ class TextFinder(Generic[Name]):
 
 
 class NearFinder(Generic[Name]):
-    """An index of questions by their pairs of neighbouring units."""
+    """An index of questions by their pairs of neighbouring units. `questions`: name -> units."""
 
     def __init__(self, questions: Mapping[Name, Sequence[str]]) -> None:
         self._questions = {name: list(text) for name, text in questions.items()}
@@ -68,7 +68,7 @@ class NearFinder(Generic[Name]):
         return {name: how for name, how in found.items() if how != "other"}
 
     def _wording(self, name: Name, units: list[str], places: list[int]) -> Wording:
-        """Compares the question `name` with the text `units`: with the whole text, or with its most similar part.
+        """Compares the question `name` with the text `units` and with its parts; returns the closest wording.
 
         `places`: the indices in `units` of pairs that the question also has.
         """

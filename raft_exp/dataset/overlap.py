@@ -23,13 +23,13 @@ MOST_GOLD_OVERLAP = 0.02  # of the held-out questions, where dataset.max_gold_ov
 class Overlap:
     """The overlap of one held-out split with training: counts and examples."""
 
-    size: int  # questions of the split
+    size: int  # number of questions of the split
     figures: OverlapCounts  # the entry of audit.json
-    examples: dict[str, tuple[str, str]]  # figure -> (held-out question, where it stands in the training data)
+    examples: dict[str, tuple[str, str]]  # figure -> (id of a held-out question, its place in the training data)
 
 
 def overlaps(questions: Questions, passages: Passages) -> dict[str, Overlap]:
-    """Returns the overlap of the test and the validation split with the training split."""
+    """Returns {"test": overlap, "validation": overlap} of the held-out splits with the training split."""
     training = TrainingIndex(questions, passages)
     held_out = defaultdict[str, list[ComparedQuestion]](list)
     for question in questions():

@@ -1,7 +1,7 @@
 """Checks that the datasets of a study can be built, before a teacher is paid for questions and targets.
 
-The checks apply the rules of the datasets: number of distractors, splits, overlap with training. After a passed check
-no dataset fails because of missing passages, unless the teacher skips questions.
+The checks apply the rules of the datasets: number of distractors, splits, overlap with training, and length of prompts.
+After a passed check no dataset fails because of missing passages, unless the teacher skips questions.
 """
 
 from collections import deque
@@ -42,10 +42,11 @@ def check_questions(
     indexed: Path | None = None,
     vectors: Path | None = None,
 ) -> None:
-    """Checks the questions of a study. The paths have the meaning that the stages `dataset` give them.
+    """Checks the questions of a study. `demands`: the settings of its datasets.
 
-    `given`: the settings of questions from a file; None for other questions. `vectors`: the folder with the vectors of
-    the passages, if the settings `given` need these vectors. Raises DataError if a data set cannot be built: a question
+    `passages`, `questions`, `embedded`, `indexed`: the inputs of the stages `dataset`. `given`: the settings of
+    questions from a file; None for other questions. `vectors`: the folder with the vectors of the passages, if the
+    settings `given` need these vectors. Raises DataError if a data set cannot be built: a question
     has too few distractors or no published context, a test set has no questions, training contains held-out questions,
     no question can have a false passage, or a prompt is too long for the model and `allow_cut` is false.
     """
@@ -74,7 +75,7 @@ def check_questions(
 def check_passages(
     demands: Sequence[Demand], corpus: CorpusConfig, write: Write, questions_each: int, *, passages: Path
 ) -> None:
-    """Checks passages before a teacher writes questions on them. Each passage counts as the only gold of a question.
+    """Checks passages before a teacher writes questions about them. Each passage counts as the only gold of a question.
 
     `write`: writes such questions, without text, into a folder. `questions_each`: how many questions the teacher writes
     per passage. Raises DataError if such a question would have too few distractors, or a split would have no questions.
@@ -113,7 +114,10 @@ def _check(
     indexed: Path | None = None,
     ids_are_final: bool = True,
 ) -> None:
-    """Checks each data set. `ids_are_final`: the questions have the ids by which a range of distractors is drawn."""
+    """Checks each data set. Raises DataError for the first fault.
+
+    `ids_are_final`: whether the questions have their final ids, by which numbers of a range of distractors are drawn.
+    """
     source, collection = QuestionTargets(questions, None), split_passages(passages, questions)
     limits = [_limits(demand) for demand in demands if not isinstance(demand, TestStage)]
     for allowed, most in dict.fromkeys(limits):

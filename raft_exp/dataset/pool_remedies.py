@@ -1,4 +1,4 @@
-"""Finds changes of a corpus after which its questions have enough distractors. Each change is tested first."""
+"""Finds changes of settings after which the questions of a corpus have enough distractors. Each change is tested."""
 
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, suppress

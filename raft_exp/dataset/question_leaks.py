@@ -29,7 +29,7 @@ class QuestionLeaks:
 
     same: Leaks = field(default_factory=dict)
     near: Leaks = field(default_factory=dict)
-    other_document: Leaks = field(default_factory=dict)  # equal wording about other documents: no leaks
+    other_document: Leaks = field(default_factory=dict)  # the same wording about other documents: not counted as leaks
 
 
 def question_leaks(
@@ -38,9 +38,10 @@ def question_leaks(
     training: TrainingIndex,
     links: GoldLinks,
 ) -> QuestionLeaks:
-    """Compares a held-out split with training.
+    """Compares the questions `held_out` of one split with the training questions.
 
-    `others`: the questions of the other held-out splits, which help to recognise template wordings.
+    `others`: the questions of the other held-out split, which help to recognise template wordings. `links`: the gold
+    passages of the split that equal or nearly copy gold passages of training.
     """
     candidates, uses, leaks = _candidates(held_out, training, links), WordingUses(), QuestionLeaks()
     same: list[tuple[ComparedQuestion, ComparedQuestion]] = []

@@ -1,4 +1,4 @@
-"""The recipes: which passages are in the context of a question, and which target its row teaches.
+"""The recipes: they decide the passages in the context of a question, and the target of the row.
 
 Training: `RaftRecipe` and `closed_book` yield one `RowSpec` per question. Test: the functions that return a
 `ContextChooser` (`gold_and_distractors`, `retrieved`, `published`, ...). Questions and targets are read from disk as
@@ -46,10 +46,10 @@ class QuestionTargets:
         return read_jsonl(self.questions / "questions.jsonl", Question)
 
     def with_targets(self, split: str) -> Iterator[tuple[Question, Target]]:
-        """Yields (question, target) for the questions of a split that have a target.
+        """Yields (question, target) for the questions of a training or validation split that have a target.
 
-        Both files have the same order; a teacher may have skipped questions. Raises DataError for a target without a
-        question.
+        questions.jsonl and targets.jsonl have the same order; a teacher may have skipped questions. Raises DataError
+        for a target without a question.
         """
         assert self.targets is not None, "a test set has no targets"
         targets = read_jsonl(self.targets / "targets.jsonl", Target)
@@ -96,7 +96,11 @@ class RaftRecipe:
         rank: Ranker,
         pool_size: int,
     ) -> Iterator[RowSpec]:
-        """Yields one row for each question of the sample. Raises DataError if distractors are missing."""
+        """Yields one row for each question of the sample that has a target.
+
+        `rank`: ranks the pool of distractors, which has `pool_size` passages. Raises DataError if a question has too
+        few distractors and `allow_fewer` is false; validation rows may always have fewer.
+        """
         with_gold = self.with_gold(source, split, sample)
         refusing = self._refusing(source, split, sample, with_gold)
         supply = self.supply(source, split, sample, distractor_filter, rank, pool_size)
@@ -137,7 +141,7 @@ class RaftRecipe:
         )
 
     def with_gold(self, source: QuestionTargets, split: str, sample: HashSample) -> HashSample:
-        """Returns the questions of the sample whose rows have gold."""
+        """Returns the ids of the questions of the sample whose rows have gold."""
         # p: exactly round(p * n) rows keep their gold, those with the smallest hashes: the gold rows of a smaller p
         # are among those of a larger one, so that runs of a sweep over p differ in nothing else.
         return contexts.gold_rows((q.id for q in source.of(split) if q.id in sample), self.p, self.seed)
@@ -145,7 +149,7 @@ class RaftRecipe:
     def _refusing(
         self, source: QuestionTargets, split: str, sample: HashSample, with_gold: HashSample
     ) -> HashSample | frozenset[str]:
-        """Returns the questions whose rows learn to refuse by `refuse_share`, a share of the rows without gold."""
+        """Returns the ids of the questions whose rows refuse by `refuse_share`, a share of the rows without gold."""
         if not self.refuse_share:
             return frozenset()
         without = (q.id for q in source.of(split) if q.id in sample and q.id not in with_gold)
@@ -169,7 +173,7 @@ class RaftRecipe:
     def spec(self, question: Question, context: list[int], has_gold: bool, target: Target, refuses: bool) -> RowSpec:
         """Returns the row of a question. A row with gold teaches `target`; for other rows, `no_gold_target` decides.
 
-        `refuses`: whether a row without gold learns to refuse by `refuse_share`.
+        `refuses`: whether the target of a row without gold is a refusal by `refuse_share`.
         """
         if has_gold:
             return RowSpec(question, context, target, grounded=True)
@@ -198,7 +202,10 @@ ContextChooser = Callable[[Question], list[int]]  # the ordinals of a question's
 
 
 def gold_and_distractors(supply: DistractorSupply, seed: int) -> ContextChooser:
-    """Returns the chooser of the paper's test context: gold passages and distractors, shuffled by (seed, question)."""
+    """Returns the chooser of the paper's test context: gold passages and distractors, shuffled by (seed, question).
+
+    The chooser raises DataError for a question without gold passages or with too few distractors.
+    """
 
     def choose(question: Question) -> list[int]:
         gold = _gold(question, supply)
@@ -208,7 +215,10 @@ def gold_and_distractors(supply: DistractorSupply, seed: int) -> ContextChooser:
 
 
 def distractors_alone(supply: DistractorSupply, seed: int) -> ContextChooser:
-    """Returns the chooser of contexts with distractors only, shuffled by (seed, question)."""
+    """Returns the chooser of contexts with distractors only, shuffled by (seed, question).
+
+    The chooser raises DataError for a question without gold passages or with too few distractors.
+    """
 
     def choose(question: Question) -> list[int]:
         _gold(question, supply)
@@ -255,10 +265,10 @@ def published(collection: Passages, setting: str = "evaluation.context") -> Cont
 
 
 def gold_at(place: GoldPlace | None, collection: Passages, choose: ContextChooser) -> ContextChooser:
-    """Returns a chooser that moves the gold passages of a context to `place`: an index from 0, or e.g. `last`.
+    """Returns a chooser that moves the gold passages of a context to `place`.
 
-    `choose`: the chooser of the contexts. With `place=None` nothing is moved. The chooser raises DataError if a context
-    has fewer than `place` other passages.
+    `place`: an index from 0, or first, middle or last; None moves nothing. `choose`: the chooser of the contexts. The
+    chooser raises DataError if a context with gold has fewer than `place` other passages.
     """
     if place is None:
         return choose

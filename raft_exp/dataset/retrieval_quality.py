@@ -20,8 +20,7 @@ _PLACES = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
 class RetrievalQuality:
-    """Scores rankings of k passages while their rows pass through. All figures are means over questions; ranks start at
-    1.
+    """Scores rankings of k passages in a stream of rows. All figures are means over questions; ranks start at 1.
 
     Questions with gold passages:
     - `recall` at a rank: share of the question's gold passages at this rank or before.

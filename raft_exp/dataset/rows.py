@@ -53,9 +53,9 @@ class RowFormat:
     prompt_mode: str
     cot: bool
     window: Window
-    fits_both: bool  # cut the context to fit with and without CoT, so that all arms can share it
-    other_prompts: list[PromptConfig] = field(default_factory=list)  # the context must fit with these too
-    measure_cut: bool = False  # for shortened rows, measures the tokens that they would need uncut
+    fits_both: bool  # the context must fit into the prompts with and without CoT, so that all arms can share it
+    other_prompts: list[PromptConfig] = field(default_factory=list)  # the context must fit into these prompts too
+    measure_cut: bool = False  # computes `RenderedRow.tokens_needed` of rows with shortened passages
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,15 @@ class RowSpec:
 
 @dataclass(frozen=True)
 class RenderedRow:
-    """A rendered row with its counts for the audit."""
+    """A rendered row, with figures for the audit."""
 
     example: Example
     prompt_tokens: int
     completion_tokens: int
     counts: Counter[str]  # the keys of `core.audit.RowCounts` that rendering decides
-    quotes: list[str]  # in the target
-    gold_shown: int = 0  # gold passages of the question whose evidence the prompt shows
-    gold_wanted: int = 0  # gold passages that the question has
+    quotes: list[str]  # the quotes in the target
+    gold_shown: int = 0  # number of gold passages of the question whose evidence the prompt shows
+    gold_wanted: int = 0  # number of gold passages of the question
     text_left: float = 1.0  # share of the characters of the passages that the prompt shows
     tokens_needed: int = 0  # with `measure_cut`, of a shortened row: tokens of the whole prompt and its reply
 
@@ -104,7 +104,7 @@ class RowBuilder:
         self._clean = Cleaner(prompts.mode_of(row_format.prompt, row_format.prompt_mode), self._tokenizer)
 
     def __call__(self, spec: RowSpec) -> RenderedRow:
-        """Renders a row. Raises DataError if the row exceeds `max_length` even with all passages shortened."""
+        """Renders a row. Raises DataError if the row exceeds `max_length` even with empty passages."""
         before = (self._clean.escaped, self._clean.replaced)
         question = self._clean(spec.question.question)
         completion = self._completion(spec.target)
@@ -158,7 +158,11 @@ class RowBuilder:
         )
 
     def tokens_needed(self, spec: RowSpec) -> int:
-        """Returns the number of tokens in the longest prompt, with whole passages, and the longest reply together."""
+        """Returns the tokens of the longest prompt with whole passages, plus those of the longest reply.
+
+        The longest prompt is that of `RowFormat` (`fits_both`, `other_prompts`). The longest reply is the larger of
+        `max_new_tokens` and the target.
+        """
         question = self._clean(spec.question.question)
         whole = [self._passage(ordinal, spec) for ordinal in spec.context or []]
         reply = max(self._format.window.max_new_tokens, self._reply_tokens(spec, self._completion(spec.target)))
@@ -170,9 +174,7 @@ class RowBuilder:
         return len(encode_completion(self._tokenizer, completion)) if spec.target else 0
 
     def _quotes_nothing(self, spec: RowSpec, context: ShownContext) -> bool:
-        """Whether the target quotes passages although the prompt contains no passage text. Such a row teaches
-        inventing.
-        """
+        """Whether the target has reasoning and the prompt no text of passages: it would teach to invent quotes."""
         if spec.target is None or spec.context is None or not self._format.cot:
             return False
         return bool(spec.target.reason) and not any(passage.text for passage in context.shown)
@@ -196,8 +198,8 @@ class RowBuilder:
     def _renders(self, spec: RowSpec, question: str, whole: Sequence[ContextPassage]) -> list[Render]:
         """Returns functions from the texts of the passages to a prompt. The texts must fit into each of these prompts.
 
-        There is one function for `prompt` and for each of `other_prompts`; if `fits_both` is true, there are two, with
-        and without CoT.
+        There is one function for `prompt` and one for each of `other_prompts`. If `fits_both` is true, there are two
+        for each: with and without CoT.
         """
 
         def render(texts: Sequence[str], prompt: PromptConfig, cot: bool) -> Messages:
@@ -226,7 +228,10 @@ class RowBuilder:
         return [replace(new, gold=stands(source, old, new)) for source, old, new in rows]
 
     def _leaks(self, spec: RowSpec, context: ShownContext) -> dict[str, int]:
-        """Counts distractors from a gold document (also in rows without gold) and distractors with an open answer."""
+        """Returns the numbers of distractors from a gold document (also in rows without gold) and with an open answer.
+
+        The keys are those of `core.audit.RowCounts`. Returns {} for a row without distractors.
+        """
         rows = zip(context.whole, context.shown, strict=True)
         neither = set(spec.question.also_answering)  # a retrieved context may hold them
         distractors = [new for old, new in rows if not old.gold and old.id not in neither]

@@ -19,7 +19,7 @@ class ShownContext:
 
     @property
     def cut(self) -> list[bool]:
-        """Returns for each passage whether it was shortened."""
+        """For each passage, whether it was shortened."""
         return [old.text != new.text for old, new in zip(self.whole, self.shown, strict=True)]
 
     @property
@@ -29,7 +29,7 @@ class ShownContext:
         return after / before if before else 1.0
 
     def lost(self, quotes: Iterable[str]) -> bool:
-        """Whether at least one of the quotes was in a passage before shortening, and is in no passage after."""
+        """Whether at least one of the quotes was in a passage before shortening, and is in no passage afterwards."""
         return any(self.cut) and any(_stands(quote, self.whole) and not _stands(quote, self.shown) for quote in quotes)
 
 
@@ -46,8 +46,8 @@ def holds_gold(question: Question, context: Sequence[ContextPassage]) -> bool:
 def gold_passages(question: Question, context: Sequence[ContextPassage]) -> int:
     """Returns the number of the question's gold passages in a context.
 
-    If the dataset names gold passages by title, each document counts once, because the collection may have several
-    versions of a document, which come from different questions.
+    Of gold passages that the dataset names only by title, each document counts once, because the collection may have
+    several versions of a document, which come from different questions.
     """
     gold = [passage for passage in context if passage.gold]
     named = {passage.id for passage in gold if passage.id in question.gold}

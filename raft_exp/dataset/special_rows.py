@@ -1,4 +1,4 @@
-"""Training rows with a special lesson: rows that learn to refuse, and rows with a false passage in their context."""
+"""Special training rows: refusals by `dataset.refuse_share`, and false passages by `dataset.conflict_share`."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -38,8 +38,8 @@ class SpecialRows:
     def figures(self) -> dict[str, Callable[[], object]]:
         """Returns functions that compute the entries of audit.json when all rows are counted; {} without special rows.
 
-        `refusals`: the number of rows that learn to refuse, by split. `conflicts`: counts of the rows that were chosen
-        for a false passage, by split: the rows that have one, then the rows that have none, by reason.
+        `refusals`: the number of rows that refuse by `refuse_share`, by split. `conflicts`: counts of the rows that
+        were chosen for a false passage, by split: the rows that have one, then the rows that have none, by reason.
         """
         entries: dict[str, Callable[[], object]] = {}
         if self._recipe.refuse_share:

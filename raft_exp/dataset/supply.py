@@ -29,8 +29,8 @@ class SettingNames:
     ) -> "SettingNames":
         """Returns the names of the settings in a config group.
 
-        `changes`: settings that have their value at `place`, e.g. in a condition, instead of in the group; their names
-        begin with `place`. `condition`: the condition that the dataset is made for; "" for none.
+        `changes`: the settings that are set at `place`, e.g. in a condition, instead of in the group; their names begin
+        with `place`. `condition`: the condition that the dataset is made for; "" for none.
         """
 
         def dotted(name: str) -> str:
@@ -85,7 +85,7 @@ class DistractorSupply:
         return taken
 
     def _number(self, question: Question) -> int:
-        """Returns D of a question."""
+        """Returns D of a question; without a seed, the largest D."""
         if self.seed is None:
             return distractor_count.most(self.num_distractors)
         return distractor_count.of_question(self.num_distractors, self.seed, question.id)
@@ -122,9 +122,9 @@ class DistractorSupply:
         return len(distractor_filter.distractors(question, self.rank(question), wanted)) - extra
 
     def _remedies(self, fewest: int) -> Iterator[str]:
-        """Yields changes after which every question has enough distractors.
+        """Yields changes after which every question has enough distractors, as text for the error message.
 
-        `fewest`: the number of distractors of the question that has the fewest.
+        `fewest`: the largest D for which every question has enough distractors.
         """
         names = self.names
         if fewest > 0:
@@ -140,9 +140,9 @@ class DistractorSupply:
         yield f"or set {names.allow_fewer}=true to go on with fewer"
 
     def _wider(self, setting: str, wider: DistractorFilter, fewest: int) -> Iterator[str]:
-        """Yields the remedy of a filter that accepts more passages, if it gives more distractors.
+        """Yields the remedy `setting`=true, if the filter `wider` of this setting gives more distractors.
 
-        The remedy may include a lower `num_distractors`.
+        The remedy includes a lower `num_distractors` if even `wider` gives too few.
         """
         most = min((self._beside_gold(each, wider) for each in self.questions()), default=0)
         if most > max(fewest, 0):

@@ -53,7 +53,7 @@ class TestStage:
     seed: Seed
     workers: Runtime[Count]
     names: Runtime[SettingNames] = EVALUATION_NAMES
-    # Other wordings that arms may be asked in: the contexts, which all arms share, are cut to fit with each.
+    # Other prompts of arms: the contexts, which all arms share, are cut to fit into each of them.
     other_prompts: KeyedWhenSet[list[PromptConfig]] = field(default_factory=list)
     allow_cut: KeyedWhenSet[bool] = True  # passages may be shortened to fit the prompt
     conflict: KeyedWhenSet[bool] = False  # a false passage replaces a distractor; questions without one are left out
@@ -70,8 +70,8 @@ def compute_shard(
     indexed: Path | None = None,
     reranked: Path | None = None,
 ) -> None:
-    """Searches for the passages of the shard's questions."""
-    del reranked  # such contexts need no search
+    """Searches for the passages of the shard's questions, and writes found.jsonl."""
+    del reranked  # contexts of reranked passages need no search
     source, collection = QuestionTargets(questions, None), split_passages(passages, questions)
     sample = test_sample(config, source)
     rankers = _rankers(config, collection, embedded, indexed)
@@ -96,7 +96,7 @@ def join_shards(
     indexed: Path | None = None,
     reranked: Path | None = None,
 ) -> None:
-    """Writes the files of `test_set` with the passages that the shards found."""
+    """Writes the files of `test_set` with the passages from found.jsonl of all shards."""
     del embedded, indexed, reranked  # for the search
     _write(config, passages, questions, out, found=shards)
 
@@ -121,7 +121,8 @@ def test_set(
     """Writes rows.jsonl, audit.json and counts.json of the test rows: one context per question, the same for every arm.
 
     With `context=retrieved`, audit.json also has the figures of `raft_exp.dataset.retrieval_quality`. `reranked`: the
-    folder of stage `rerank`, with `retriever.rerank`.
+    folder of stage `rerank`, with `retriever.rerank`. Raises DataError if there are no questions, a context cannot be
+    made, a prompt is too long, or with `conflict` no question can have a false passage.
     """
     _write(config, passages, questions, out, embedded, indexed, reranked)
 
@@ -181,7 +182,7 @@ def _write(
 
 
 def test_sample(config: TestStage, source: QuestionTargets) -> HashSample:
-    """Returns the ids of the test questions. Raises DataError if the corpus has no such questions."""
+    """Returns the ids of the questions of `config.split`, at most `max_items`. Raises DataError if there are none."""
     sample = source.sample(config.split, config.max_items, config.seed)
     if not sample:
         raise DataError(

@@ -56,7 +56,7 @@ def chooser(
     - `retriever`: ranks the whole collection, as at test. None: the published context is chosen.
     - `pool`: the passages of the split as ascending ordinals. `coming`: returns the questions of the rows, in order.
     - `rankings`: the passages that `retriever.rerank` has ordered again; None without a reranker.
-    - `found`: the ranker of passages that were found earlier, which replaces the retriever.
+    - `found`: a ranker of the passages that a spread search wrote (`found.py`); it replaces the retriever.
     """
     passages = rankers.distractor_filter.passages
     keep = split_filter(passages, pool, rankers.distractor_filter.rejected_candidates)
@@ -89,7 +89,7 @@ def specs(
     choose: ContextChooser,
     passages: Passages,
 ) -> Iterator[RowSpec]:
-    """Yields one row for each question of the sample, in the order of the raft recipe, with the context of `choose`.
+    """Yields one row for each question of the sample that has a target, with the context of `choose`, in raft's order.
 
     If the context of a row has all gold passages of its question, the row teaches the target from `source`. For the
     other rows, `recipe` decides what they teach.
@@ -115,9 +115,10 @@ def _with_refusals(
     choose: ContextChooser,
     passages: Passages,
 ) -> tuple[ContextChooser, HashSample | frozenset[str]]:
-    """Returns the chooser, and the questions whose rows learn to refuse: a share of those without gold.
+    """Returns (chooser, ids of the questions whose rows refuse by `refuse_share`, a share of the rows without gold).
 
-    Which rows have gold is known only with all contexts, so all contexts are held in memory: 4 bytes per passage.
+    Only the contexts show which rows have gold, so with a `refuse_share` all contexts are computed first and held in
+    memory: 4 bytes per passage.
     """
     if not recipe.refuse_share:
         return choose, frozenset()

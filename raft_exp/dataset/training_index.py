@@ -28,7 +28,7 @@ class ComparedQuestion:
 
     @classmethod
     def of(cls, question: Question, passages: Passages) -> "ComparedQuestion":
-        """Computes the values of a question."""
+        """Computes the values of a question. Raises DataError if a gold passage is not in the collection."""
         question_units = units(question.question)
         gold = tuple(map(passages.find, question.gold))
         return cls(
@@ -65,7 +65,7 @@ class Column:
         self.values, self._rows = values[order], np.frombuffer(self._owners, dtype=np.uint32)[order]
 
     def rows(self, value: int, most: int | None = None) -> list[int]:
-        """Returns the numbers of the questions with a value; [] if there are more than `most`."""
+        """Returns the numbers of the questions with a value; [] if more than `most` questions have it."""
         start, end = (int(self.values.searchsorted(np.uint64(value), side)) for side in ("left", "right"))
         return [] if most is not None and end - start > most else [int(row) for row in self._rows[start:end]]
 

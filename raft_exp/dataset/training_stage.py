@@ -64,7 +64,7 @@ class ClosedBookStage:
 
 
 class _Training:
-    """The inputs of a raft training set. `found`: the folders of the shards of its search, if the search is spread.
+    """The inputs of a raft training set. `found`: the folders of the search's shards, if the search is spread.
 
     Raises DataError for a leak (`check_overlap`), and if `dataset.cot` needs reasoning that the targets do not have.
     """
@@ -93,11 +93,11 @@ class _Training:
         self._rankings = Rankings(reranked) if reranked else None
 
     def pool(self, split: str) -> np.ndarray:
-        """Returns the passages that may be distractors of a split."""
+        """Returns the ascending ordinals of the passages that may be distractors of a split."""
         return pools.pool(self._owners, split)
 
     def ranker(self, split: str, coming: Coming) -> Ranker:
-        """Returns the ranker of the distractors of a split."""
+        """Returns the ranker of the distractors of a split. `coming`: streams its questions in order."""
         settings = self._config.dataset
         if self._found is not None:
             return found_ranker(self._found, self.distractor_filter.rejected_candidates)
@@ -137,7 +137,7 @@ def compute_shard(
     indexed: Path | None = None,
     reranked: Path | None = None,
 ) -> None:
-    """Searches for the passages of the shard's questions."""
+    """Searches for the passages of the shard's questions, and writes found.jsonl."""
     training = _Training(config, passages, questions, targets, embedded, indexed, reranked)
     search(training.searched(), shard, training.distractor_filter.rejected_candidates, out)
 
@@ -154,7 +154,7 @@ def join_shards(
     indexed: Path | None = None,
     reranked: Path | None = None,
 ) -> None:
-    """Writes the files of `raft` with the passages that the shards found."""
+    """Writes the files of `raft` with the passages from found.jsonl of all shards."""
     del embedded, indexed, reranked  # for the search
     _write(config, _Training(config, passages, questions, targets, found=shards), out)
 
@@ -181,7 +181,9 @@ def raft(
     """Writes rows.jsonl, audit.json and counts.json of the raft recipe: training rows, then validation rows.
 
     `embedded`, `indexed`: the folders of the stages embed and index, for dense and bm25 search. `reranked`: the folder
-    of stage `rerank`, for retrieved contexts with `retriever.rerank`.
+    of stage `rerank`, for retrieved contexts with `retriever.rerank`. Raises DataError for held-out questions in the
+    training data, too few distractors, targets without reasoning under `dataset.cot`, and prompts that are too long
+    even with empty passages.
     """
     _write(config, _Training(config, passages, questions, targets, embedded, indexed, reranked), out)
 
@@ -225,8 +227,9 @@ def _write(config: RaftStage, training: _Training, out: Path) -> None:
 def closed_book(config: ClosedBookStage, *, passages: Path, questions: Path, targets: Path, out: Path) -> None:
     """Writes rows.jsonl, audit.json and counts.json of the closed-book recipe.
 
-    The rows have the questions of raft without passages. Their targets are the answers; with `cot`, the reasoning comes
-    first.
+    The rows have the questions of raft without passages. The targets are the answers; with `cot`, the reasoning comes
+    before the answer. Raises DataError for held-out questions in the training data, and with `cot` for targets without
+    reasoning.
     """
     if config.cot:
         _check_reasons(targets, "an arm with recipe: closed_book and dataset: {cot: true}", "remove the arm")
@@ -278,7 +281,7 @@ def _check_reasons(targets: Path, setting: str, remedy: str) -> None:
 def _training_specs(
     source: QuestionTargets, max_items: int | None, seed: int, specs: Callable[[str, HashSample], Iterator[RowSpec]]
 ) -> tuple[int, Iterator[RowSpec]]:
-    """Returns (number of rows, row specs): at most `max_items` training questions, then all validation questions."""
+    """Returns (number of rows, row specs): at most `max_items` training rows, then all validation rows."""
     samples = _samples(source, max_items, seed)
     rows_in_order = chain.from_iterable(specs(split, sample) for split, sample in samples.items())
     return sum(map(len, samples.values())), rows_in_order

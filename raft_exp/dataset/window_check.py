@@ -19,10 +19,10 @@ _LONGEST = 32  # prompts that are measured before a stage runs: those with the l
 class TooLong:
     """A test set with a prompt that does not fit."""
 
-    setting: str  # it decides the number of passages; with its value, e.g. evaluation.num_distractors=99
-    condition: str  # "" for the study's own test
+    setting: str  # the setting that decides the number of passages, and its value: evaluation.num_distractors=99
+    condition: str  # name of the condition; "" for the study's own test
     question_id: str
-    tokens: int  # of the prompt with whole passages, and of the longest reply
+    tokens: int  # tokens of the prompt with whole passages, plus those of the longest reply
 
 
 def longest(
@@ -33,11 +33,11 @@ def longest(
     condition: str,
     least: bool = False,
 ) -> list[TooLong]:
-    """Measures the prompts with the longest passages. Returns the longest prompt if it does not fit, else [].
+    """Measures the prompts with the longest passages. Returns [longest prompt] if it does not fit, else [].
 
     `setting`: the setting that decides the number of passages. `condition`: the condition of the test set, or "".
     `least`, for contexts that are not final: measures the prompts with the shortest passages instead, and returns the
-    shortest prompt if it does not fit, else [].
+    [shortest prompt] if it does not fit, else [].
     """
     collection, builder = Passages(passages), RowBuilder(row_format, passages)
     sizes = ((collection.stored_bytes(spec.context or []), at, spec) for at, spec in enumerate(specs))

@@ -15,7 +15,7 @@ from raft_exp.dataset.rows import RenderedRow, RowFormat, RowSpec
 
 VERSION = 4  # of the stages that write training and test sets
 
-Watch = Callable[[Iterable[RenderedRow]], Iterable[RenderedRow]]  # passes rows on; may count or leave out rows
+Watch = Callable[[Iterable[RenderedRow]], Iterable[RenderedRow]]  # returns the rows; may count rows or leave rows out
 
 
 def sampled(source: QuestionTargets, split: str, sample: HashSample) -> Iterator[Question]:
@@ -36,8 +36,8 @@ def write_rows(
     """Renders the rows one by one, and writes rows.jsonl, audit.json and counts.json into `out`.
 
     `total`: the expected number of rows, for the progress bar. `workers`: the number of processes (0 or 1: only this
-    one). `watch`: a function that passes the rows on, and may count rows or leave rows out. `more`: further entries of
-    audit.json; a function in it is called at the end, when all rows are counted.
+    one). `watch`: a function that returns the rows, and may count rows or leave rows out. `more`: further entries of
+    audit.json. A value of `more` that is a function is called without arguments after all rows are counted.
     """
     audit = Audit()
     rendered = audit.watch(watch(rows.render_rows(row_format, passages, specs, workers)))
