@@ -67,7 +67,7 @@ MODES: dict[str, Mode] = {"plain_text": PlainText(), "markdown": Markdown(), "ya
 
 @config_dataclass
 class PromptConfig:
-    """The texts around question and passages. A custom prompt is a YAML file under conf/prompt/."""
+    """The texts of a prompt around question and passages. A custom prompt is a YAML file under conf/prompt/."""
 
     system: str  # the system message; "" for none
     # The kind of answer that the corpus expects, before the instruction; "" for none. It must be a request ("Reply with
@@ -75,14 +75,14 @@ class PromptConfig:
     task: str
     answer_instruction: str  # requests the answer alone
     reason_instruction: str  # requests reasoning with quotes, then the answer
-    refusal: str  # the answer of a row without gold under dataset.no_gold_target=refuse
+    refusal: str  # target of rows without gold, under dataset.no_gold_target=refuse or by dataset.refuse_share
     reply_format: ReplyFormat  # paper: ##Reason: ... ##Answer: ... | json: one object with reason and answer
-    # The message with task and instruction. system: the end of the system message, so that the question comes last.
+    # The message that has task and instruction. With system they end the system message, so the question comes last.
     instruction_in: KeyedWhenSet[Literal["user", "system"]] = "user"
-    language: KeyedWhenSet[str] = "en"  # a file of conf/prompt/languages/ with the texts above; texts that you set win
-    # The date of today for chat templates that print it (`strftime_now`, as in Llama 3.x); most templates do not.
+    language: KeyedWhenSet[str] = "en"  # a file of conf/prompt/languages/ with default values of the texts above
+    # Today's date for chat templates that print a date (`strftime_now`, as in Llama 3.x); most templates print none.
     date: KeyedWhenSet[str] = template_date.DATE
-    headings: KeyedWhenSet[Headings] = ENGLISH  # of plain_text and markdown; by default those of `language`
+    headings: KeyedWhenSet[Headings] = ENGLISH  # headings of plain_text and markdown; by default those of `language`
 
     @model_validator(mode="after")
     def _values_are_usable(self) -> "PromptConfig":
@@ -102,7 +102,7 @@ class PromptConfig:
 
 
 def mode_of(prompt: PromptConfig, name: str) -> Mode:
-    """Returns the prompt mode `name`; plain_text and markdown with the headings of `prompt`."""
+    """Returns the prompt mode `name`; plain_text and markdown have the headings of `prompt`."""
     return _headed(name, prompt.headings)
 
 

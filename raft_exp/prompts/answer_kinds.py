@@ -133,7 +133,7 @@ def options(question: str) -> tuple[str, str] | None:
 
 
 def chosen(sentence: str, names: tuple[str, str]) -> str:
-    """Returns the one of `names` that the sentence chooses; "" if it chooses none or both."""
+    """Returns the name that the sentence chooses, of the two `names`; "" if it chooses none or both."""
     clauses = [
         *reversed(re.split(r"[,;]\s|\s(?:so|therefore|thus|hence|while|whereas|and|but)\s|\.\s", sentence)),
         sentence,
@@ -164,8 +164,8 @@ def number(sentence: str, question: str, asked: Kind) -> str:
     """Returns a number that the sentence contains and the question does not; "" if there is none.
 
     `asked`: kind of the question. For "number" the result includes the unit, for "count" the result is a bare number,
-    and for "often" the result is the first frequency ("twice a year"). A number with a unit is preferred. Returns "no"
-    for a sentence without such a number that denies a word of the question ("no survivors").
+    and for "often" the result is the first frequency of the sentence ("twice a year"). A number with a unit is
+    preferred. Returns "no" for a sentence without a number that denies a word of the question ("no survivors").
     """
     if asked == "often":
         often = _OFTEN.search(sentence)
@@ -194,7 +194,7 @@ def number(sentence: str, question: str, asked: Kind) -> str:
 
 
 def place(sentence: str, fresh: Sequence[str]) -> str:
-    """Returns the place after a preposition ("in Paris"), a name if possible; "" if there is none.
+    """Returns the place after a preposition ("in Paris"); names are preferred; "" if there is none.
 
     `fresh`: the words of the sentence that are not in the question; the place must contain one of them.
     """
@@ -210,7 +210,7 @@ def place(sentence: str, fresh: Sequence[str]) -> str:
 def agent(sentence: str, question: str) -> str:
     """Returns the agent X of a passive sentence ("was written by X").
 
-    Returns "" if there is none, or if the question contains X or the word "by".
+    Returns "" if there is no agent, or if the question contains X or the word "by".
     """
     match = _AGENT.search(sentence)
     if not match or match[1].lower() in question.lower() or re.search(r"\bby\b", question):

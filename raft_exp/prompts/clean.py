@@ -53,8 +53,9 @@ def break_markers(text: str) -> tuple[str, int]:
 class Cleaner:
     """Escapes markers and control tokens with a space: `<|im_end|>` -> `< |im_end|>`, `##Answer:` -> `# #Answer:`.
 
-    Also replaces characters that the prompt mode cannot represent by U+FFFD, so that the passages stored in a row equal
-    the passages in its prompt. Without a tokenizer, only the tokens of COMMON_CONTROL and the markers are escaped.
+    The control tokens are those of the tokenizer and COMMON_CONTROL; without a tokenizer, those of COMMON_CONTROL. Also
+    replaces characters that the prompt mode cannot represent by U+FFFD, so that the passages stored in a row equal the
+    passages in its prompt.
     """
 
     def __init__(self, mode: Mode, tokenizer: "PreTrainedTokenizerBase | None" = None) -> None:
@@ -81,7 +82,7 @@ class Cleaner:
         return self._without_hidden(text) if self._hidden else text
 
     def _without_hidden(self, text: str) -> str:
-        """Replaces control tokens that only the tokenizer can find by U+FFFD.
+        """Writes U+FFFD in place of control tokens that `_control` cannot match.
 
         These are tokens of one character, and text that the tokenizer normalises to a token (`＜|IM_END|＞`).
         """

@@ -69,7 +69,7 @@ class Mode(Protocol):
 
     @property
     def DELIMITER(self) -> re.Pattern[str]:  # noqa: N802
-        """Text of a document that looks like the mode's own syntax; `render` escapes it."""
+        """Text of a document that looks like the mode's own syntax; `render` escapes or quotes it."""
 
     def render(self, question: str, passages: Sequence[ContextPassage], instruction: str) -> str:
         """Returns the whole user message: one well-formed document of the mode, for every input."""
@@ -77,8 +77,8 @@ class Mode(Protocol):
     def read(self, text: str) -> Document:
         """Parses a user message into the arguments of `render`.
 
-        The docstring of a mode's module lists what the mode cannot restore. Raises ValueError, or the error of the
-        format's own parser, for text of another form.
+        The docstring of a mode's module lists what the mode cannot restore. Only messages of `render` are valid: other
+        text raises ValueError, KeyError, TypeError or an error of the format's parser, or gives a wrong Document.
         """
 
 
@@ -95,7 +95,7 @@ def carried(
 
 
 def one_line(text: str) -> str:
-    """Replaces each run of white space by one space."""
+    """Replaces each run of white space by one space, and removes white space at both ends."""
     return " ".join(text.split())
 
 

@@ -24,7 +24,10 @@ class WorkedExample:
 
 
 def as_example(prompt: PromptConfig, mode: str, cot: bool, row: Example) -> WorkedExample:
-    """Renders a row (question, passages, target) as a worked example, with the user message of a test prompt."""
+    """Renders a row (question, passages, target) as a worked example in the form of a test prompt.
+
+    `mode`: name of the prompt mode. `cot`: whether the prompt requests reasoning before the answer.
+    """
     return WorkedExample(messages(prompt, mode, row.question, row.context, cot)[-1]["content"], row.target)
 
 
@@ -70,11 +73,11 @@ class FewShot:
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase | None", budget: int) -> None:
-        self._tokenizer, self._budget = tokenizer, budget  # of tokens for a prompt
+        self._tokenizer, self._budget = tokenizer, budget
         self._as_turns = tokenizer is None or takes_turns(tokenizer)
 
     def fitted(self, prompt: Messages, examples: Sequence[WorkedExample]) -> tuple[Messages, int]:
-        """Returns the prompt with the examples that fit, and their number; 0 if the prompt alone is too long."""
+        """Returns (prompt with the examples that fit, number of these examples); (`prompt`, 0) if none fits."""
         for count in range(len(examples), 0, -1):
             messages = with_examples(prompt, examples[:count], self._as_turns)
             if self._tokenizer is None or self.size(messages) <= self._budget:
@@ -82,10 +85,10 @@ class FewShot:
         return prompt, 0
 
     def length(self, prompt: Messages, example: WorkedExample) -> int:
-        """Returns the number of tokens that an example adds to a prompt."""
+        """Returns the number of tokens that an example adds to a prompt. Needs a tokenizer."""
         return self.size(with_examples(prompt, [example], self._as_turns)) - self.size(prompt)
 
     def size(self, messages: Messages) -> int:
-        """Returns the number of tokens of a prompt."""
+        """Returns the number of tokens of a prompt. Needs a tokenizer."""
         assert self._tokenizer is not None, "tokens are counted with a tokenizer"
         return len(encode_prompt(self._tokenizer, messages))

@@ -23,11 +23,11 @@ _LONGEST_WORD = 40  # characters; longer stretches without white space (Chinese,
 def fit(
     tokenizer: "PreTrainedTokenizerBase", renders: Sequence[Render], texts: Sequence[str], budget: int, item: str
 ) -> list[str]:
-    """Returns the texts of the passages, shortened so that the prompt has at most `budget` tokens.
+    """Returns the texts of the passages, shortened so that each prompt has at most `budget` tokens.
 
-    All texts are cut to one maximum number of characters: the largest with which the prompt fits. `renders`: functions
-    that each make a prompt from the texts; every one of these prompts must fit. `item`: name of the row in the error
-    message. Raises DataError if a prompt does not fit even with empty passages.
+    All texts are cut to one maximum number of characters: the largest with which all prompts fit. `renders`: functions
+    that each make a prompt from the texts. `item`: name of the row in the error message. Raises DataError if a prompt
+    does not fit even with empty passages.
     """
 
     def size(cap: int) -> int:

@@ -88,7 +88,7 @@ def bare(text: str, question: str = "") -> str:
 
 
 def answer(text: str, question: str = "") -> str:
-    """Returns the answer in a reply without an answer marker; "" if it cannot be found."""
+    """Returns the answer in a reply without an answer marker; "" if it cannot be found, or if the reply is a list."""
     text = _body(text)
     lines = [_LEADING_MARKER.sub("", line, count=1) for line in text.splitlines()]
     lines = [line for line in lines if line.strip(_ENDS) and not _is_filler(line)]
@@ -114,7 +114,7 @@ def answer(text: str, question: str = "") -> str:
 
 
 def next_question(reply: str, start: int) -> int | None:
-    """Returns the position after the answer where a reply continues with a new question; None without a new question.
+    """Returns the position of a new question that follows the answer of a reply; None if no question follows.
 
     `start`: position of the answer.
     """
@@ -126,7 +126,7 @@ def next_question(reply: str, start: int) -> int | None:
 
 
 def before_next_question(reply: str, question: str) -> str:
-    """Cuts a reply before a line "Question: ..." after the answer, unless that line repeats `question`."""
+    """Cuts a reply before a line "Question: ..." that follows text, unless this line repeats `question`."""
     for match in _NEXT_QUESTION.finditer(reply):
         before, asks = reply[: match.start()].strip(), reply[match.end() :].partition("\n")[0]
         if before and not before.endswith(":") and not _FILLER.match(before):
@@ -194,7 +194,7 @@ def _clean(line: str) -> str:
 
 
 def _with_sign(text: str, line: str) -> str:
-    """Restores the sign beside a number, which `_clean` removed: $4.20, <5, 4,20 $. A pair of $ is LaTeX and removed.
+    """Restores the sign beside a number that `_clean` removed ($4.20, <5, 4,20 $), except for a pair of $, as in LaTeX.
 
     `text`: the answer; `line`: the line from which it was cut.
     """

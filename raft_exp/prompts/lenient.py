@@ -1,7 +1,8 @@
 """Extracts the answer from a reply of any common form; `replies.parse` accepts only the form that the prompt requests.
 
 Thinking, quotes of passages and text after the end token are removed first (`visible`). Then the first of these rules
-that matches gives the answer. If this rule matches several times, the last match gives the answer:
+that matches gives the answer. If this rule matches several times, the last match gives the answer (of rule 5, the last
+label with "final", if there is one). If the reply continues with a new question, its text from there on is ignored.
 
 1. `<answer>...</answer>`
 2. a JSON object with an "answer" (also in a fence, inside other text, or cut off)
@@ -73,7 +74,7 @@ class Said:
 
 
 def extract(raw: str, labels: Sequence[str] = (), question: str = "") -> str:
-    """Returns the answer in a reply, or "". `labels`: if not empty, the answer is one of these labels, or ""."""
+    """Returns the answer in a reply, or "". `labels`: if given, the answer is one of these (in lower case), or ""."""
     reply = said(raw, question)
     if abstained(reply.text, "", question):
         return ""
@@ -139,7 +140,7 @@ def _text(answer: object) -> str | None:
 
 
 def _closed(answers: Sequence[object]) -> bool:
-    """Whether a list of answers names several labels (yes, no, maybe), so that it is no decision."""
+    """Whether a list of answers has several entries that are all labels (yes, no, maybe): no decision."""
     return len(answers) > 1 and all(str(answer).strip().lower() in ("yes", "no", "maybe") for answer in answers)
 
 

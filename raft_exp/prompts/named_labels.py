@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-# A hedge counts as the marked answer if it is in the first 300 characters, after at most 6 words.
+# After a marker, a hedge in the first 300 characters and after at most 6 words means that no label is named.
 _FIRST, _WORDS_BEFORE = 300, 6
 _BEFORE = (
     r"(?:(?:(?:a|an|the|is|it is|it's|that|clear|clearly|definite|definitely|probably|likely|most likely|"
@@ -12,7 +12,7 @@ _BEFORE = (
     r"thus|so|hence|i would say|option|choice)\b"
     r"|\(?[a-e1-9][).:](?=\s)|[a-e]:)[\s,:*_\"'(]{1,6}){0,6}"
 )
-# "no" before one of these, or before a sign, is an answer; before another word it counts things: "no difference"
+# "no" before one of these words, or before a sign, is an answer; before other words it is not: "no difference"
 _AFTER_NO = (
     r"(?=\s{0,3}(?:[^\w\s]|\n|\Z)|\s+(?:the|it|this|that|there|they|he|she|we|these|those|because|"
     r"since|as|in|i|not|for)\b)"

@@ -77,7 +77,10 @@ _PREFIX = 4  # letters that words of one family share: built, builder
 
 
 def says_nothing(words: str, question: str = "") -> bool:
-    """Whether a clause only states that the answer is not in the passages. `words`: the clause as lower-case words."""
+    """Whether a clause only states that the answer is not in the passages.
+
+    `words`: the clause in lower case, with single spaces and without punctuation.
+    """
     said = words.split()
     if not 0 < len(said) <= 40 or not any(map(_DENIAL.fullmatch, said)):
         return False
@@ -89,7 +92,10 @@ def says_nothing(words: str, question: str = "") -> bool:
 
 
 def speaks_of(words: str, question: str) -> bool:
-    """Whether a clause is about the question: it has content words of the question, and no other question word."""
+    """Whether a clause is about the question: it has a content word of the question, and no other question word.
+
+    `words`: as for `says_nothing`.
+    """
     asked, said = _family(question), words.split()
     other_query = any(word in _QUERIES and word not in question.lower().split() for word in said)
     content = (word for word in said if word not in FUNCTION_WORDS and not _TELLING.fullmatch(word))

@@ -19,7 +19,7 @@ from functools import cached_property
 from raft_exp.core.records import ContextPassage
 from raft_exp.prompts.document import ENGLISH, LONE_SURROGATES, Document, Headings, carried, one_line
 
-# A line begins after every character that some program takes for a line end.
+# A line begins after every character that some program reads as a line end.
 _LINE = r"(?:^|(?<=[\r\v\f\x1c-\x1e\x85\u2028\u2029]))"
 _HEADING = re.compile(r"(.*?)(?:(?:^| )\(([^()]+)\))?")
 

@@ -20,7 +20,7 @@ from functools import lru_cache
 MIN_WORDS = 3
 Span = tuple[int, int]  # characters of a text: start, end
 
-_PART_WORDS = 2  # fewest words on each side of an ellipsis
+_PART_WORDS = 2  # fewest words of a part between ellipses
 _ATTEMPTS = 1000  # maximum number of occurrences to check, to bound the time in repetitive text
 # Scripts without spaces between words, and marks that are part of a letter.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -66,7 +66,7 @@ def occurrences(quote: str, text: str, title: str = "", min_words: int = MIN_WOR
 def _with_marks(span: Span, text: str, quote: str) -> Span:
     """Extends a span by the characters before and after it that equal the first and the last character of the quote.
 
-    They are punctuation marks, which are not part of words.
+    Such characters are punctuation marks, which are not part of words.
     """
     start, end = span
     return start - (text[start - 1 : start] == quote[0] and start > 0), end + (text[end : end + 1] == quote[-1])

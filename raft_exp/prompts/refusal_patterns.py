@@ -6,6 +6,7 @@ _KIND = (
     r"(?:passages?|contexts?|documents?|texts?|articles?|information|sources?|abstracts?|paragraphs?|excerpts?|"
     r"snippets?|materials?|references?|content|author|data|results?)"
 )
+# The passages as a reply names them: "the given passages", "document 2".
 SOURCE = (
     r"(?:(?:any|none|all|both|either|neither|one) of )?(?:the |these |this |those |any |either |both |all |no |your )?"
     r"(?:(?:given|provided|above|retrieved|supplied|following|available|two|three|other|same|search) )?"
@@ -122,6 +123,7 @@ WHOLE = (
     r"specified|found|available)"
 )
 
+# Clauses that neither answer nor decline, such as an apology or an offer of help.
 FILLER = (
     r"(?:i am |so |very )*sorry(?: (?:for|about) .{0,60})?|(?:i )?apologi[sz]e\b.{0,60}|(?:please|kindly|"
     r"could you|can you|would you|let me know|feel free|"
@@ -130,6 +132,7 @@ FILLER = (
     r"passages?)\b).*|unfortunately|sure|"
     r"okay|ok|certainly|of course|hello|hi|well|hmm|answer|reason|explanation|note|.{0,2}"
 )
+# The start of a clause that only describes the passages: "passage 1 is about mills".
 DESCRIPTION = (
     rf"(?:however |instead |therefore )?(?:{SOURCE}|passages? \d+(?: and \d+)*|they|it|the (?:first|second|"
     rf"third|last|other) (?:one|passage)) "
@@ -138,6 +141,7 @@ DESCRIPTION = (
     r"does) )*(?:(?:is|are) (?:\w+ )?(?:about|on)|mentions?|discuss(?:es)?|describes?|talks?|speaks?|focus(?:es)?|"
     r"covers?|deals?|refers?|concerns?|provides? (?:\w+ )?information|contains? (?:\w+ )?information)\b(?! that\b))"
 )
+# Words before a refusal or an answer, such as "unfortunately" or "based on the passages".
 LEAD = re.compile(
     r"(?:(?:i am |i m |we are |very )?(?:sorry|afraid)|unfortunately|regrettably|sadly|(?:my )?apologies|"
     r"i apologi[sz]e|i regret|honestly|well|hmm|oh|it (?:seems|appears|looks)(?: like| as if)?|"
@@ -152,6 +156,7 @@ LEAD = re.compile(
     r"(?:after|upon|having) (?:\w+ ){0,3}?(?:read|reading|reviewing|reviewed|checking|searching|looking|"
     r"analy[sz]ing|examining) (?:\w+ ){0,6}?" + _KIND + r"|although|though|while|even though|despite) "
 )
+# Words after a refusal that introduce an answer as a guess.
 GUESS = re.compile(
     r"\b(?:but|however|although|though|nevertheless|nonetheless|yet|probably|likely|perhaps|i think|i guess|"
     r"guess|assume|answer is|answer would be|general knowledge|"

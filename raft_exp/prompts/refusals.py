@@ -68,7 +68,10 @@ def abstained(answer: str, refusal: str, question: str = "") -> bool:
 
 
 def without_refusals(reply: str, question: str = "") -> str:
-    """Removes refusals from a reply and returns the sentences that may contain an answer; "" if the reply declines."""
+    """Returns the parts of a reply that may contain an answer; "" if the reply declines.
+
+    A reply without refusals is returned unchanged.
+    """
     pieces = list(_pieces(reply, question))
     if all(piece.role == "answer" for piece in pieces):
         return reply
@@ -97,7 +100,7 @@ def _declines(pieces: list[_Piece], question: str) -> bool:
 
 
 def _introduced(text: str) -> bool:
-    """Whether a piece of text after a refusal is an answer: it is short, begins with a label, or is a guess."""
+    """Whether a piece after a refusal is an answer: at most four words, a label at the start, or words of a guess."""
     return bool(patterns.GUESS.search(plain_words(text[:_LONGEST]))) or _is_short(text) or bool(_LABEL.match(text))
 
 
@@ -129,7 +132,7 @@ def _clauses(sentence: str, question: str) -> list[str]:
     clauses: list[str] = []
     lead = ""
     for part in parts:
-        if patterns.LEAD.fullmatch(_plain(part) + " "):  # "From the passages," belongs to what follows
+        if patterns.LEAD.fullmatch(_plain(part) + " "):  # "From the passages," belongs to the clause after it
             lead += part + ", "
         else:
             clauses.append(lead + part)

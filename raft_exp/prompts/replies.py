@@ -21,7 +21,11 @@ _FENCE = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 
 @dataclass(frozen=True)
 class ParsedReply:
-    """The parts of a model's reply. If the reply lacks the requested form, `prediction` is "" and `parsed` is False."""
+    """The parts of a model's reply.
+
+    If the reply does not have the requested form, `parsed` is False, `prediction` is "", and `reason` and `quotes` are
+    taken from the whole reply.
+    """
 
     prediction: str
     parsed: bool

@@ -1,4 +1,4 @@
-"""The settings by which replies are graded outside a study: exported rows have them, `raft_exp.rewards` reads them."""
+"""The settings for grading replies outside a study: exported rows contain them, and `raft_exp.rewards` reads them."""
 
 from raft_exp.core.schema import Positive, config_dataclass
 from raft_exp.prompts.replies import ReplyFormat
@@ -12,5 +12,5 @@ class RewardSettings:
     metric: str  # the study's primary metric
     reply_format: ReplyFormat  # the requested form of replies
     refusal: str  # the text of a refusal in this study
-    cot: bool  # the prompt asks for reasoning with quotes
+    cot: bool  # whether the prompt requests reasoning with quotes
     min_quote_words: Positive  # a quote of fewer words is not verbatim

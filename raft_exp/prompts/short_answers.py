@@ -84,11 +84,11 @@ _LONGEST = 300  # maximum number of words of a sentence
 
 
 def is_sentence(text: str, question: str = "") -> bool:
-    """Returns whether a text is a sentence, not a bare answer.
+    """Whether a text is a sentence, not a bare answer.
 
     A sentence has a verb and ends with a full stop. A word of `question`, or a pronoun at the start, can replace the
-    full stop. A text of one or two words is no sentence; a text of more than `_LONGEST` words is one. Returns False
-    for questions such as "why ...?", because a whole sentence can be their answer.
+    full stop. A text of one or two words is no sentence; a text of more than `_LONGEST` words is one. Shorter texts are
+    no sentences if the question is like "why ...?", because a whole sentence can be its answer.
     """
     words = text.split()
     if not 2 < len(words) <= _LONGEST:
@@ -141,7 +141,10 @@ def without_lead(sentence: str) -> str:
 
 
 def find(sentences: Iterable[str], question: str) -> str:
-    """Returns the answer in the sentences of a reply; "" if none can be found."""
+    """Returns the answer in the sentences of a reply; "" if none can be found.
+
+    A concluding sentence ("Therefore, ...") is read first, then the five with the most words of the question.
+    """
     read = [without_lead(sentence) for sentence in sentences]
     last = [sentence for sentence in sentences if _CONCLUDES.match(sentence)][-1:]
     asked = _stems(question)

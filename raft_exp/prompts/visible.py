@@ -8,7 +8,7 @@ _THINKING = re.compile(
     r"|<\|(?P<part>begin|end)_of_thought\|>",
     re.I,
 )
-_MAY_STAY_OPEN = ("reasoning", "reflection", "analysis")  # without an end tag, their text is part of the reply
+_MAY_STAY_OPEN = ("reasoning", "reflection", "analysis")  # without an end tag, text after these is part of the reply
 _CHANNEL = re.compile(r"<\|channel\|>(\w{1,20})(?:<\|message\|>)?")  # gpt-oss: analysis, commentary, final
 _END = re.compile(
     r"<\|(?:im_end|im_start|eot_id|eom_id|endoftext|end_of_text|end|return|user|assistant|start_header_id)\|>"

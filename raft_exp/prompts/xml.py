@@ -32,7 +32,7 @@ def _passage(title: str, place: str, text: str) -> list[str]:
 
 
 def _element(name: str, text: str) -> str:
-    # a parser reads a bare carriage return as a line feed
+    # a parser would read an unescaped carriage return as a line feed
     return f"<{name}>{escape(text, {chr(13): '&#13;'})}</{name}>"
 
 

@@ -29,7 +29,7 @@ DELIMITER = re.compile(r"^[ -]*(?:passages|title|place|text|question|instruction
 _LITERAL = re.compile(
     r"(?!\s)[\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]+(?<!\s)"
 )
-# Characters that JSON does not escape, and that YAML forbids inside quotes or reads as a line end.
+# Characters that `json.dumps` does not escape, and that YAML forbids inside quotes or reads as a line end.
 _UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
