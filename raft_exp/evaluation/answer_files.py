@@ -47,13 +47,13 @@ def read_answers(out: Path) -> dict[str, Answer]:
 
 
 def write_answers(out: Path, answers: Iterable[Answer]) -> None:
-    """Writes answers.jsonl, or replaces it."""
+    """Writes answers.jsonl; a file that exists is replaced only when the new one is complete."""
     write_jsonl(out / f"{ANSWERS}.new", map(row_of, answers))
     (out / f"{ANSWERS}.new").replace(out / ANSWERS)
 
 
 def write_counts(out: Path, answers: Sequence[Answer], more: Mapping[str, int]) -> None:
-    """Writes counts.json, with the counts `more` at its end."""
+    """Writes counts.json: numbers of answers, truncated answers and tokens, and the further counts `more`."""
     counts = {
         "answers": len(answers),
         "truncated": sum(answer.truncated for answer in answers),

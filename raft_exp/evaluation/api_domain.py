@@ -4,9 +4,9 @@ Source: gorilla/eval/eval-scripts/ast_eval_{hf,tf,th}.py, https://github.com/Shi
 file implements the rule of these scripts with its own code. Like the scripts, it parses with tree-sitter, which returns
 a tree even for code with errors.
 
-- The text between "api_call" and "api_provider" is parsed, from after its first ":" to its last ")". Without
-  "api_call" the whole reply is parsed. (The script for Torch Hub scores such a reply as wrong; this file treats all
-  hubs alike.)
+- Of the text between "api_call" and "api_provider", the part from the second character after its first ":" to its
+  last ")" is parsed. Without "api_call" the whole reply is parsed. (The script for Torch Hub scores such a reply as
+  wrong; this file treats all hubs alike.)
 - A line of the documentation names a function and its arguments. The line matches if the function is the first part of
   a subtree, and if the text of this subtree contains all these arguments. If no subtree begins with the function, the
   last subtree must contain the arguments. Which arguments count depends on the hub (`_arguments`).
@@ -48,7 +48,7 @@ class DomainRule:
         self._longest = max((len(line.function) for line in self._lines), default=0)
 
     def judge(self, reply: str, domain: str) -> DomainClass:
-        """Scores a reply. `domain`: the domain of the API that is the reference answer of the question."""
+        """Scores a reply by its first `MOST_CHARACTERS` characters. `domain`: the domain of the reference answer."""
         heads, last = self._subtrees(_marked(reply[:MOST_CHARACTERS]))
         for line in self._lines:
             subtree = heads.get(line.function, last)
@@ -91,7 +91,7 @@ def _marked(reply: str) -> str:
 
 
 def _line(api: Api, hub: str) -> _Line | None:
-    """Returns the parts of a line of the documentation that the rule reads; None for a line that it leaves out."""
+    """Returns function, arguments and domain of a line of the documentation; None for a line without arguments."""
     statements = _parse(api.call).children
     call = statements[0].children[0] if statements and statements[0].child_count else None
     if call is None or call.child_count < 2:

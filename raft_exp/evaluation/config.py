@@ -42,7 +42,7 @@ class EvaluationConfig:
     allow_fewer: bool
     k: Positive | None  # passages in a retrieved context; null: retriever.k
     gold_at: GoldPlace | None  # place of the first gold passage, from 0; null: random, or as published
-    without_gold: bool  # gold passages are removed, so that the context does not contain the answer
+    without_gold: bool  # contexts have no gold passages, and no other passages with the answer (labels excepted)
     max_items: Positive | None
     metrics: list[str]  # in addition to the corpus's own metrics
     # name -> changes to these settings: {num_distractors: 0}. For arms with passages. null: no conditions.
@@ -66,7 +66,8 @@ class EvaluationConfig:
     )
     transfer_items: KeyedWhenSet[Positive | None] = None  # largest number of questions per corpus; null: max_items
     kl: KeyedWhenSet[bool] = False  # measures KL(base || arm) on a general text, for arms with weights of their own
-    conflict: KeyedWhenSet[bool] = False  # a false passage replaces a distractor; questions without one are left out
+    # a false passage replaces a distractor; questions that cannot have a false passage are left out
+    conflict: KeyedWhenSet[bool] = False
     # a language model that judges the replies; null: none
     judge: KeyedWhenSet[Annotated[JudgeConfig | None, BeforeValidator(_no_mere_name)]] = None
     labels: Runtime[str | None] = None  # a CSV file with labels of people; its content is in the report's key

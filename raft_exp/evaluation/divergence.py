@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 WINDOW = 256  # largest number of tokens of a window: a model reads each window alone
 _TOGETHER = 512  # largest number of tokens of a batch of windows
-_ROWS = 64  # places whose distributions are compared at a time
+_ROWS = 64  # tokens whose distributions are compared at a time
 
 Logits = Callable[[torch.Tensor], torch.Tensor]  # token ids [batch, length] -> logits [batch, length, vocabulary]
 
@@ -44,8 +44,8 @@ def batches(cut: Sequence[list[int]]) -> Iterator[torch.Tensor]:
 def divergence(base: Logits, trained: Logits, texts: Iterable[torch.Tensor]) -> Divergence:
     """Returns mean KL(base || trained) and the mean loss of both models, in nats per predicted token.
 
-    `texts`: token ids [batch, length]. Only one batch of logits is in memory at a time. Sums over the vocabulary are in
-    float32, sums over tokens in float64.
+    `texts`: token ids [batch, length], with at least one predicted token in all. Only one batch of logits is in memory
+    at a time. Sums over the vocabulary are in float32, sums over tokens in float64.
     """
     kl = base_loss = loss = 0.0
     tokens = 0

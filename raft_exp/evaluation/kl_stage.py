@@ -55,7 +55,8 @@ def kl(config: KlStage, *, out: Path, weights: Path | None = None) -> None:
         figures = divergence(*_models(config.model, trained, device(config.engine)), batches(cut))
     if not math.isfinite(figures["kl"]):
         raise ModelError(
-            f"{trained.folder}: the model's probabilities on {TEXT.name} are not finite; train the model again"
+            f"{trained.folder}: the model's probabilities on {TEXT.name} are not finite; train with a lower "
+            "trainer.learning_rate, or leave out this measure (evaluation.kl=false)"
         )
     (out / KL).write_text(json.dumps(figures) + "\n", encoding="utf-8")
     (out / "counts.json").write_text(json.dumps({"tokens": figures["tokens"]}) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Tells whether the references of test questions are too long for metrics that compare whole answers."""
+"""Decides whether the references of test questions are too long for metrics that compare whole answers."""
 
 from collections.abc import Iterable, Sequence
 from statistics import median

@@ -37,8 +37,9 @@ def resolve(config: PrimaryConfig, arms: ArmSettings, profile: Profile) -> Prima
     """Returns the primary metric and contrast, with defaults in place of None.
 
     Defaults: `metric` is the first of the study's metrics (`profile`); `arm` is the `reference_arm`; `against` is
-    `rag`, else `sft_rag`, else the first other arm. Raises ConfigError for an unknown name, if both arms are the same,
-    and if the metric grades reasoning or its quotes, but one of the two arms writes none (cot=false).
+    `rag`, else `sft_rag`, else the first other arm, and None if there is no other arm. Raises ConfigError for an
+    unknown name, if both arms are the same, and if the metric grades reasoning or its quotes, but one of the two arms
+    writes none (cot=false).
     """
     _check("metric", config.metric, profile.metrics)
     for field in ("arm", "against"):

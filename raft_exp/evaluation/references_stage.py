@@ -33,7 +33,7 @@ def references(config: ReferencesStage, *, questions: Path, out: Path, targets: 
     """Writes references.jsonl ({id, text} of each question that has a text) and counts.json.
 
     `targets`: result folder of the stage `targets` for these questions, with `reference=target`. Its audit is copied.
-    Raises DataError if no question has a text.
+    Raises DataError if the split has questions, but none of them has a text.
     """
     of_split = [
         question for question in read_jsonl(questions / "questions.jsonl", Question) if question.split == config.split

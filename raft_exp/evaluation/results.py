@@ -67,8 +67,8 @@ class ArmResult(Summary):
     tokens: NotRequired[MeanTokens]
     supervised_tokens: NotRequired[int]  # target tokens in the arm's training; absent for an untrained arm
     examples: NotRequired[ShownExamples]  # absent for an arm without worked examples
-    # Share of the quotes that no passage of the prompt contains. Absent for an arm whose prompt asks for no quotes, and
-    # for one that quotes nothing.
+    # Share of the quotes that are not verbatim (`Quote`). Absent for an arm whose prompt asks for no quotes, and for an
+    # arm that quotes nothing.
     invented_quotes: NotRequired[CountedFigure]
     citations: NotRequired[dict[str, CitationFigures]]  # by who decides on support: "nli", "judge"
 
@@ -224,8 +224,7 @@ class JudgeFigure(TypedDict):
 class JudgedPair(JudgeFigure):
     """How often a judge prefers the reply of arm `a` to that of arm `b` (1: always, 0.5: as often as not, 0: never).
 
-    Each question is judged in both orders. `n`: questions with a value. A disagreement of the
-    orders counts 0.5.
+    Each question is judged in both orders. `n`: questions with a value. A disagreement of the orders counts 0.5.
     """
 
     a: str
@@ -360,8 +359,10 @@ class Quote(TypedDict):
     """A quote in a reply."""
 
     text: str
-    verbatim: bool  # it occurs in a passage of the context, white space aside
-    gold: bool  # it occurs in a gold passage of the context
+    # It has at least evaluation.min_quote_words words, and occurs in a passage of the context by the comparison of
+    # `prompts.quotes`, which ignores white space and punctuation, for example.
+    verbatim: bool
+    gold: bool  # the same for the gold passages of the context
 
 
 class PredictedApi(TypedDict):
@@ -375,17 +376,17 @@ class ClaimRow(TypedDict):
     """A claim of a reply, and the passages that it cites (`evaluation.citations`)."""
 
     claim: str
-    answer: bool  # a sentence of the answer; False: of the reasons
+    answer: bool  # a sentence of the answer; False: of the reasoning
     passages: list[str]  # ids of the cited passages
     supporting: list[str]  # ids of those that support the claim, alone or as a needed part
     supported: bool  # whether the cited passages, alone or together, support the claim
 
 
 class ShownJudgement(TypedDict):
-    """What a judge says of a reply in one task."""
+    """A judge's judgement of a reply in one task."""
 
     value: float | None  # None: missing
-    words: str
+    words: str  # the judge's reason; "" for a missing value
     missing: NotRequired[str]  # why the value is missing
 
 
@@ -400,8 +401,8 @@ class SpecialKeys(TypedDict, total=False):
     claims: list[ClaimRow]  # with evaluation.nli, where the arm's prompt shows passages and asks for quotes
     judge: dict[str, ShownJudgement]  # by task, with evaluation.judge; a task that does not apply is absent
     log_probability: float  # mean over the tokens of the reply, where the engine returned it
-    # Under a condition without gold: what the arm does with gold in the context, and without. Each list is
-    # [refuses, answers, answers right] as 0 or 1, and the log probability where it is known.
+    # Under a condition without gold: the outcome of the question with gold in the context, then without. An outcome is
+    # [refuses, answers, answers right], each 0 or 1, followed by the log probability where it is known.
     outcomes: list[list[float]]
 
 
@@ -419,7 +420,9 @@ class Prediction(SpecialKeys):
     truncated: bool
     abstained: NotRequired[bool]
     quotes: list[Quote]
-    supported: NotRequired[bool | None]  # the answer occurs in a verbatim quote; None where that cannot be decided
+    # The answer occurs in a verbatim quote. None for a refusal, for a reply without the requested form, for answers
+    # that are labels, and for an arm whose prompt asks for no reasoning.
+    supported: NotRequired[bool | None]
     metrics: dict[str, float]  # without metrics that are defined over many rows only
 
 

@@ -31,13 +31,13 @@ CHOICE = "choice.json"
 class SelectStage:
     """Settings of a select stage."""
 
-    setting: str  # the name of the setting that is chosen: trainer.learning_rate
+    setting: str  # name of the setting whose value is chosen, e.g. trainer.learning_rate
     candidates: dict[str, Any]  # name -> value of the setting, as plain JSON; among equal candidates the first wins
     grid: bool  # the values are numbers in ascending order
     metric: str  # the metric that decides
-    corpus: str
+    corpus: str  # `corpus.name`
     reply_format: ReplyFormat
-    refusal: str
+    refusal: str  # the text of a refusal in the study
     arms: dict[str, dict[str, object]]  # the arms that answered with each candidate -> {context, cot, ...}
     seed: Seed
     encoder: EncoderConfig | None  # for metrics that compare vectors of texts

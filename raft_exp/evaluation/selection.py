@@ -15,7 +15,7 @@ FEW_SHOT = "few_shot"  # the same prompt with worked examples
 class SelectionConfig:
     """The settings that a study chooses on validation questions before the test. By default no setting is chosen."""
 
-    # Candidates for the learning rate of each training; auto: five around the default of the model.
+    # Candidates for the learning rate of each training; auto: five around the default of the model; null: no choice.
     learning_rates: Literal["auto"] | list[PositiveFloat] | None = None
     max_items: Positive | None = 200  # validation questions, the same for all candidates; null: all
     # changes to `evaluation` for the validation questions, which may have other contexts than the test questions

@@ -94,7 +94,7 @@ def _can_be_sharded(config: EvaluateStage) -> bool:
 
 
 def _cut_by(config: EvaluateStage) -> int | None:
-    """Returns the setting that decides the batches, and so the questions of a shard; None without batches."""
+    """Returns the tokens of a batch, which decide the questions of a shard; None for an engine without batches."""
     return config.engine.batch_tokens if config.engine.name == "transformers" else None
 
 
@@ -115,6 +115,8 @@ def evaluate(
     - `examples`: folder of worked examples (`dataset.few_shot.worked_examples`) for the prompts.
     - `chosen`: folder of a select stage. The prompt in this folder replaces `config.prompt`, and `config.task`, if set,
       replaces the task of that prompt. If `examples` is None, the worked examples of this folder are used.
+
+    Raises DataError for a prompt that does not fit into the model's length, and the errors of `engines.load`.
     """
     began = time.perf_counter()
     config, examples = _with_choice(config, examples, chosen)
@@ -197,7 +199,7 @@ def _encoder(model: ModelConfig) -> Callable[[str, Messages], list[int]]:
         if len(ids) > budget:  # the dataset stage fits prompts by the same count
             raise DataError(
                 f"question {item}: its prompt has {len(ids)} tokens, but model.max_length - model.max_new_tokens "
-                f"allows {budget}; build the dataset again with these settings"
+                f"allows {budget}; raise model.max_length, or build the dataset again with these settings"
             )
         return ids
 

@@ -30,10 +30,10 @@ TRANSFER = "transfer.json"
 class TransferStage:
     """Settings of a transfer stage."""
 
-    corpus: str  # the other corpus
+    corpus: str  # `corpus.name` of the other corpus
     metrics: list[str]  # in addition to the corpus's own
     reply_format: ReplyFormat
-    refusal: str
+    refusal: str  # the text of a refusal in the study
     arms: dict[str, dict[str, object]]  # arm -> {context, cot}
     against: dict[str, str]  # arm with weights of its own -> the untrained arm that it is compared with
     seed: Seed

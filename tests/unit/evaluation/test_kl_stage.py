@@ -89,7 +89,7 @@ def test_a_whole_model_is_compared_with_the_base_model(tmp_path):
 def test_weights_without_finite_probabilities_are_an_error(tmp_path):
     trained = adapter(tmp_path / "trained", float("nan"))
     with pytest.raises(
-        ModelError, match=r"adapter: the model's probabilities on text\.txt are not finite; train the model again"
+        ModelError, match=r"adapter: the model's probabilities on text\.txt are not finite; train with a lower"
     ):
         measured(tmp_path / "out", trained)
 
