@@ -76,7 +76,7 @@ class RagSession:
         self._rows = RowBuilder(rendering, folder)
         self._asked = ArmPrompts(self._arm.prompt, self._arm.prompt_mode, self._arm.cot, self.model, self._arm.examples)
         self._tokenizer = tokenizer_of(self.model)
-        self.engine = _engine(run, options, self.model, self._arm.adapter)
+        self.engine = _engine(run, options, self._arm)
 
     def prompt(self, name: str, question: str, k: int | None = None) -> AskPrompt:
         """Retrieves `k` passages and renders the prompt. Raises DataError for a question that is empty or too long.
@@ -176,15 +176,16 @@ def _arm(run: FinishedRun, options: AskOptions) -> _Arm:
     )
 
 
-def _engine(run: FinishedRun, options: AskOptions, model: ModelConfig, adapter: Path | None) -> Engine:
-    arm = run.config.arms.get(options.arm or "")
+def _engine(run: FinishedRun, options: AskOptions, answering: _Arm) -> Engine:
+    arm = None if options.model else run.config.arms[answering.name]
     config: EngineConfig = (arm and arm.engine) or run.config.engine
     if options.engine and options.engine != config.name:
         config = _shipped(run.config, options.engine)
     if config.name == "transformers":
         config = dataclasses.replace(config, accelerator=options.accelerator)
     with TemporaryDirectory() as folder:
-        return engines.load(config, None if config.name == "openai" else model, adapter, Path(folder))
+        model = None if config.name == "openai" else answering.model
+        return engines.load(config, model, answering.adapter, Path(folder))
 
 
 def _shipped(config: Config, name: EngineName) -> EngineConfig:

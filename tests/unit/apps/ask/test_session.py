@@ -1,8 +1,10 @@
 """A finished run is asked as its evaluation asked it."""
 
+import dataclasses
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +37,20 @@ def test_a_missing_extra_is_refused_before_anything_is_loaded(words, run, monkey
     monkeypatch.setattr(RagSession, "__init__", lambda *_: pytest.fail("the session was opened"))
     with pytest.raises(ConfigError, match=r"pip install 'raft_exp\[(dense|vllm)\]'"):
         ask.opened(run, ask.AskSettings(**words))
+
+
+@pytest.mark.parametrize("arm", [None, "raft"])
+def test_an_arm_is_asked_with_its_own_engine(run, monkeypatch, arm):
+    finished = FinishedRun(run)
+    assert finished.arm(None)[0] == "raft"
+    own = dataclasses.replace(finished.config.engine, batch_tokens=4321)
+    raft = dataclasses.replace(finished.config.arms["raft"], engine=own)
+    arms = {**finished.config.arms, "raft": raft}
+    monkeypatch.setattr(finished, "config", dataclasses.replace(finished.config, arms=arms))
+    loaded: list[Any] = []
+    monkeypatch.setattr("raft_exp.engines.load", lambda config, *_: loaded.append(config))
+    RagSession(finished, AskOptions(accelerator="cpu", arm=arm))
+    assert [config.batch_tokens for config in loaded] == [4321]
 
 
 def test_the_prompt_is_that_of_the_evaluation(run, asker):
