@@ -47,6 +47,7 @@ class QueuedQuestion:
     tell: Callable[[Event], None]
     gone: threading.Event = field(default_factory=threading.Event)  # set after the response, or if the client left
     prompt: AskPrompt | None = None
+    ended: bool = False  # whether it has its answer or its error
 
 
 class BusyError(Exception):
@@ -111,7 +112,8 @@ class BatchQueue:
                 log.exception("a batch failed")
                 message = str(error) if isinstance(error, RaftError) else "the model failed; see the server's log"
                 for job in batch:
-                    self._fail(job, message, "server")
+                    if not job.ended:
+                        self._fail(job, message, "server")
             finally:
                 with self._lock:
                     self._inside = [job for job in self._inside if job not in batch]
@@ -158,10 +160,13 @@ class BatchQueue:
         return job.prompt.request is not None
 
     def _tell_answer(self, job: QueuedQuestion, prompt: AskPrompt, reply: Answer | None) -> None:
-        job.tell(AnsweredQuestion(prompt, reply, self._session.judge(prompt, reply)))
+        answered = AnsweredQuestion(prompt, reply, self._session.judge(prompt, reply))
+        job.ended = True
+        job.tell(answered)
         self._counts.answered += 1
 
     def _fail(self, job: QueuedQuestion, message: str, fault: Literal["client", "server"]) -> None:
+        job.ended = True
         job.tell(FailedQuestion(message, fault))
         self._counts.failed += 1
 

@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from raft_exp.apps.ask.citations import judge
 from raft_exp.apps.ask.session import AskPrompt
 from raft_exp.apps.serve import main as serve
+from raft_exp.apps.serve.batch_queue import BatchQueue, FailedQuestion, QueuedQuestion
 from raft_exp.apps.serve.limits import Limits
 from raft_exp.core.errors import DataError
 from raft_exp.core.records import Answer
@@ -226,6 +228,32 @@ def test_a_client_that_leaves_while_it_waits_frees_its_place_and_is_never_answer
         asker.go.set()
         assert [first.result().status_code, last.result().status_code] == [200, 200]
     assert asker.batches == [["first"], ["last"]]
+
+
+def test_a_batch_that_breaks_fails_no_question_that_has_its_answer():
+    asker: Any = Scripted()
+    told: list[tuple[str, str]] = []
+    ended = threading.Semaphore(0)
+
+    def tell(name):
+        def note(event):
+            if not isinstance(event, str):
+                told.append((name, event.fault if isinstance(event, FailedQuestion) else "answered"))
+                ended.release()
+
+        return note
+
+    asker.go.clear()
+    answers = BatchQueue(asker, batch=3, waiting=4)
+    for name in ("first", "nothing", "too long to fit", "break"):
+        answers.put(QueuedQuestion(name, name, None, tell(name)))
+        while name == "first" and not asker.batches:  # it holds the thread, so that the others are one batch
+            time.sleep(0.001)
+    asker.go.set()
+    assert all(ended.acquire(timeout=20) for _ in range(4))
+    answers.close()
+    assert told == [("first", "answered"), ("nothing", "answered"), ("too long to fit", "client"), ("break", "server")]
+    assert (answers.counts().answered, answers.counts().failed) == (2, 2)
 
 
 def test_a_model_that_breaks_breaks_one_batch():
