@@ -170,8 +170,9 @@ def _remove_all(results: list[StoreEntry], yes: bool, note: str) -> None:
     if not yes and not remote_store.agreed(f"remove {len(results)} results ({total})? [y/N] "):
         print("nothing was removed")
         return
-    removed = sum(_remove(entry) for entry in results)
-    print(f"removed {removed} results of {len(results)} ({total}); {note}")
+    removed = [entry for entry in results if _remove(entry)]
+    freed = decimal(sum(entry.size for entry in removed))
+    print(f"removed {len(removed)} results of {len(results)} ({freed}); {note}")
 
 
 def _remove(entry: StoreEntry) -> bool:

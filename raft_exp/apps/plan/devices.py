@@ -31,7 +31,9 @@ class Device:
     def assumption(self) -> str:
         """Returns the assumption behind `reached` as text for the plan."""
         if self.name == "cpu":
-            return f"{self.operations / 1e12:.2g} TFLOP/s on {os.cpu_count() or 1} cores"
+            cores = round(self.operations / CORE)
+            share = "" if self.utilisation == 1 else f"{self.utilisation:.0%} of "
+            return f"{share}{self.operations / 1e12:.2g} TFLOP/s on {cores} core{'s' * (cores != 1)}"
         return f"{self.utilisation:.0%} of the {self.operations / 1e12:.0f} TFLOP/s of one {self.name}"
 
 

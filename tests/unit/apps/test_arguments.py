@@ -12,6 +12,7 @@ from raft_exp.apps import store as store_app
 from raft_exp.apps.arguments import Command, one_line_errors, settings
 from raft_exp.apps.ask import main as ask
 from raft_exp.apps.export import main as export
+from raft_exp.apps.label import main as label
 from raft_exp.apps.paper import main as paper
 from raft_exp.apps.plan import main as plan
 from raft_exp.apps.report import main as report
@@ -30,6 +31,7 @@ COMMANDS = {
     "plan": plan,
     "publish": publish,
     "export": export,
+    "label": label,
 }
 WORDS = {name: "prune" if name == "store" else "RUN" for name in COMMANDS}
 

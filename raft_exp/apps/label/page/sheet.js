@@ -51,7 +51,7 @@ function passages(reply) {
   if (!reply.passages.length) return [];
   const box = made("details");
   box.open = reply.tasks.some((task) => task.claims);
-  box.append(made("summary", `${reply.passages.length} passages that the writer of the reply had`));
+  box.append(made("summary", `${reply.passages.length} passage${reply.passages.length === 1 ? "" : "s"} that the writer of the reply had`));
   reply.passages.forEach((passage, number) => {
     const one = made("div", "", "passage");
     const heading = [`[${number + 1}]`, passage.title, passage.place].filter((text) => text).join(" ");
