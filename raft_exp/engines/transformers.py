@@ -98,6 +98,7 @@ class Transformers:
 
     def converse(self, requests: Sequence[Request], listener: ReplyListener) -> Iterator[Answer]:
         """Yields the answers of greedy decoding. `listener` gets the text in pieces and may end a reply early."""
+        self._sampling, self._log_probabilities = Sampling(0.0, 1.0, self._settings.max_new_tokens), False
         for batch in plan(requests, self._config.batch_tokens, self._settings.max_new_tokens):
             yield from self._answers(batch, StreamingCriteria(batch, self._stops, self._tokenizer, listener))
 

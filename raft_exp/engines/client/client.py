@@ -120,7 +120,7 @@ class _Run:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run_workers(self, arrived: asyncio.Queue[tuple[str, ServerReply] | None]) -> None:
-        """Starts the workers one after another, so that the replies do not arrive all at the same moment."""
+        """Starts the workers one after another, until all run or one of them has ended."""
         workers = []
         for server in self._pool.servers * self._config.in_flight:
             workers.append(asyncio.create_task(self._work(server, arrived)))
