@@ -43,7 +43,8 @@ def test_a_missing_extra_is_refused_before_anything_is_loaded(words, run, monkey
 def test_an_arm_is_asked_with_its_own_engine(run, monkeypatch, arm):
     finished = FinishedRun(run)
     assert finished.arm(None)[0] == "raft"
-    own = dataclasses.replace(finished.config.engine, batch_tokens=4321)
+    shipped: Any = finished.config.engine
+    own = dataclasses.replace(shipped, batch_tokens=4321)
     raft = dataclasses.replace(finished.config.arms["raft"], engine=own)
     arms = {**finished.config.arms, "raft": raft}
     monkeypatch.setattr(finished, "config", dataclasses.replace(finished.config, arms=arms))
