@@ -107,7 +107,6 @@ _STOP = re.compile(
     r"|\s(?:in|on|at|since|from|around|by)\s(?:the\s)?(?:early\s|late\s|mid-?)?\d.*|\s\(.*",
     re.S,
 )
-_OPTIONS = re.compile(rf"({_NAMES})(?:,)?\s(?:or|and)\s(?:the\s|was\s|is\s|did\s)?({_NAMES})")
 
 
 def kind(question: str) -> Kind:

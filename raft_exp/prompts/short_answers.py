@@ -6,7 +6,7 @@ used.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from raft_exp.prompts import answer_kinds as kinds
 from raft_exp.prompts.function_words import FUNCTION_WORDS
@@ -140,7 +140,7 @@ def without_lead(sentence: str) -> str:
     return sentence
 
 
-def find(sentences: Iterable[str], question: str) -> str:
+def find(sentences: Sequence[str], question: str) -> str:
     """Returns the answer in the sentences of a reply; "" if none can be found.
 
     A concluding sentence ("Therefore, ...") is read first, then the five with the most words of the question.
