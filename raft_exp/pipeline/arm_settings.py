@@ -13,9 +13,9 @@ from raft_exp.pipeline.config import ArmConfig, Config
 from raft_exp.pipeline.config_errors import explained
 from raft_exp.training.config import LoraConfig, TrainerConfig
 
-# Best learning rate of a LoRA adapter over that of full fine-tuning: https://thinkingmachines.ai/blog/lora/
+# Ratio of the best learning rates of a LoRA adapter and of full fine-tuning: https://thinkingmachines.ai/blog/lora/
 _ADAPTER_RATE = 10
-_UNUSED = 1e-4  # learning rate of trainings for which the selection chooses one
+_UNUSED = 1e-4  # placeholder for the learning rate of trainings for which the selection chooses one
 _AROUND = (0.1, 0.3, 1, 3, 10)  # selection.learning_rates=auto: factors of the rate that suits the model
 # Dataset names that an arm with its own dataset cannot have.
 _RESERVED = ("raft", "closed_book", "test", "test_gold", "validation", "validation_gold")
@@ -151,7 +151,7 @@ def _changed(settings: Settings, kind: type[Settings], changes: dict[str, object
 def resolved_trainer(config: Config, arm: str | None = None) -> TrainerConfig:
     """Returns the trainer settings with the changes of `arm` (None: no changes). Each `auto` is replaced by a value.
 
-    Raises ValueError if the learning rate is `auto`, and the model's settings name no usual learning rate.
+    Raises ValueError if the learning rate is `auto` and `model.lora_learning_rate` is null.
     """
     return _resolved(config, arm_trainer(config, arm) if arm else config.trainer, arm)
 

@@ -10,7 +10,7 @@ from raft_exp.core.errors import ConfigError, suggest
 from raft_exp.models.adapter_checks import check_adapter
 from raft_exp.pipeline.config import ArmConfig
 
-# The settings that every arm has.
+# The settings without a default, which every arm must have.
 _SETTINGS = {
     setting.name for setting in fields(ArmConfig) if setting.default is MISSING and setting.default_factory is MISSING
 }

@@ -30,12 +30,13 @@ from raft_exp.prompts import PromptConfig
 def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     """Returns the stages of a study in order of execution. `fingerprint` returns content hashes of local files."""
     study = _Study(config, fingerprint)
-    answers, exported, last = study.answers.values(), study.exports, study.report  # all other stages are made for these
+    answers, exported, last = study.answers.values(), study.exports, study.report  # reading them makes all other stages
     make, searched, elsewhere = study.make, study.searched, study.elsewhere
     first = [make.passages, *make.before_questions, make.questions]
     stages = [*first, *(each for each in (*make.vectors.values(), make.index) if each not in first)]
     stages += [reranked for reranked in make.reranked.values() if "targets" not in reranked.inputs]
-    # These stages fail if there are no such questions, so they run before anything is paid.
+    # The stages of test questions of other corpora and of validation questions fail if there are none. So they come
+    # before the first request to a teacher.
     stages += [*elsewhere.sources, *searched.questions]
     stages += [*make.references, make.targets]  # without long references, the study ends before it pays for training
     stages += [reranked for reranked in make.reranked.values() if "targets" in reranked.inputs]
@@ -48,14 +49,14 @@ def build(config: Config, fingerprint: Fingerprint) -> list[Stage]:
     )
     selected = [stage for stage in stages if stage.key in needed]
     if make.lacks_questions and make.questions in selected:
-        next(iter(open_corpus(config.corpus).questions()), None)  # raises the error before any stage runs
+        next(iter(open_corpus(config.corpus).questions()), None)  # raises the error of the missing questions
     return selected + exported if ends_before_datasets(config) else selected
 
 
 def _ends(config: Config, stages: Iterable[Stage], on_demand: Iterable[Stage]) -> list[Stage]:
-    """Returns the stages up to `until`, except for `on_demand`, which run only if a later stage needs their results.
+    """Returns the stages up to `until`, without the stages in `on_demand`, which run only if a later stage reads them.
 
-    These are the evaluations of candidates, for a select stage, and the teacher's texts for the evaluation.
+    `on_demand`: the evaluations of candidates, which select stages read, and the teacher's texts for the evaluation.
     """
     until = STAGES.index("export" if config.until == "dataset" else config.until)
     excepted = {stage.key for stage in on_demand}
@@ -219,7 +220,7 @@ class _Study:
 
     @cached_property
     def elsewhere(self) -> Elsewhere:
-        """The stages that measure what the trainings cost on other corpora and on general text."""
+        """The stages that measure the effect of the trainings on other corpora and on general text."""
         return Elsewhere(self._config, self._fingerprint, self.make, self._weights, self.prompts.choices)
 
     @cached_property

@@ -153,7 +153,7 @@ def primary_of(config: Config) -> Primary:
 
 
 def profile_of(config: Config) -> Profile:
-    """Returns the metrics of a study, and how they compare replies with answers and longer texts."""
+    """Returns the metrics of a study, and the texts (answers or longer texts) that they compare replies with."""
     evaluation = config.evaluation
     tokenizer = tokenizer_of(evaluation.bleu_tokenizer, config.prompt.language)
     return profile(config.corpus.name, evaluation.metrics, evaluation.reference, tokenizer)

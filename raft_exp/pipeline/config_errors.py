@@ -20,10 +20,11 @@ from raft_exp.pipeline.renamed import RENAMED
 
 
 def explained(error: ValidationError, parents: tuple[str, ...] = (), group: str = "") -> list[str]:
-    """Returns one message for each invalid field. `parents`: the groups above the fields.
+    """Returns one message for each invalid field.
 
-    For a union of types, one message lists the valid values of all types. `group`: the name that the user writes in
-    place of `parents`, if it is another (`evaluation.conditions.NAME`).
+    For a union of types, one message lists the valid values of all types. `parents`: the groups above the fields.
+    `group`: the name that replaces `parents` in the remedy, if the user writes another one
+    (`evaluation.conditions.NAME`).
     """
     problems: dict[str, str] = {}
     remedies: dict[str, str] = {}
@@ -59,7 +60,7 @@ def unknown_key(path: str, option: object = "") -> str:
     known = [*_names(_member(kind, option)), *(() if parents else ("experiment", "debug"))]
     if name in _names(kind):  # a setting of another corpus, teacher, logger ...
         group = parents[-1] if parents else name
-        return f"{path}: no {group} that has this setting is chosen; remove it, or choose a {group} that has it"
+        return f"{path}: the chosen {group} has no such setting; remove it, or choose a {group} that has it"
     return f"{path}: no such setting; {suggest(name, known)}"
 
 
@@ -75,8 +76,8 @@ def _explain(place: str, problem: ErrorDetails) -> str:
     if kind in ("missing", "missing_argument") or got == "???":
         return f"{place}: has no value; set {place}=..."
     if kind == "value_error":
-        message = str(problem["ctx"]["error"]).replace("arms.*", place)  # the check of an arm does not know its name
-        shared = place and message.partition(":")[0] in ("base_url", "api_key_env")  # settings of several groups
+        message = str(problem["ctx"]["error"]).replace("arms.*", place)  # an arm's validator cannot see its name
+        shared = place and message.partition(":")[0] in ("base_url", "api_key_env")  # settings that several groups have
         return f"{place.removesuffix('.openai')}.{message}" if shared else message
     if kind == "union_tag_invalid":
         return f"{place}.name: got {problem['ctx']['tag']!r}; must be one of {problem['ctx']['expected_tags']}"

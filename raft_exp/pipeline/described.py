@@ -67,7 +67,8 @@ def value_text(value: object) -> str:
 def setting_rows(kind: type, prefix: str = "") -> Iterator[tuple[str, object, str]]:
     """Yields name, type and comment of each field of a dataclass, including the fields of nested dataclasses.
 
-    `prefix` is put before each name.
+    Of a union of dataclasses, the fields of the first one follow. The fields of an `engine` at the top level are left
+    out. `prefix` is put before each name.
     """
     comments = field_comments(kind)
     for name, hint in type_hints(kind).items():

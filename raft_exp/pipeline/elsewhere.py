@@ -1,4 +1,4 @@
-"""The stages that measure what the trainings of a study cost elsewhere.
+"""The stages that measure how a study's trainings change its arms elsewhere: on other corpora and on general text.
 
 - evaluation.transfer: the arms answer the test questions of other corpora (`pipeline.transfers`).
 - evaluation.kl: KL(base || arm) on a text of general subjects, one stage for each training or ready adapter.
@@ -35,7 +35,7 @@ class Elsewhere:
 
     @property
     def sources(self) -> list[Stage]:
-        """The stages up to the test rows of the other corpora. They need no training."""
+        """The stages up to the test rows of the other corpora. They read no result of a training."""
         return [stage for other in self._others.values() for stage in other.sources]
 
     @property

@@ -1,6 +1,7 @@
 """The expected seconds of a planned study (`dry_run=true`), from the seconds of finished stages in the store.
 
-The estimate for a stage is taken from the newest comparable result:
+The estimate for a stage is taken from the newest comparable result with the same label, apart from conditions; for
+train and evaluate, else from the newest comparable result with another label. Comparable are:
 
 - train: the same model and device; the seconds are scaled by the number of examples
 - evaluate: the same model and device; scaled by the number of questions
@@ -10,7 +11,7 @@ The estimate for a stage is taken from the newest comparable result:
 - kl: the same model and device
 - ingest, questions: the same corpus
 - index, embed, rerank, targets, export: the same input, and the same encoder, reranker or teacher
-- other stages: any result of the stage
+- other stages: all results
 
 A result with less than a tenth of the planned items is ignored, because most of its seconds are loading time. Without a
 comparable result the seconds are unknown.
@@ -48,11 +49,11 @@ _EQUAL = {
 }
 _SAME_INPUT = {"index": "passages", "embed": "passages", "rerank": "questions", "targets": "questions"}
 _SAME_INPUT |= {"export": "passages"}
-# seconds are in proportion to these counts
+# The counts to which the seconds of a stage are proportional.
 _UNITS = {"train": "examples", "evaluate": "answers", "citations": "replies", "dataset": "rows"}
 _UNITS |= {"judge": "questions", "judge_pairs": "questions"}
 _LABELS = 4  # largest number of labels in a line
-_LEAST = 0.1  # of the planned items: the smallest result that measures a speed
+_LEAST = 0.1  # least size of a comparable result, as a share of the planned items
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class ExpectedSeconds:
     def measure(self, stage: Stage) -> Measure | None:
         """Returns the expected seconds of a stage with their source; None if there is no comparable result.
 
-        Results of the same label are preferred. Train and evaluate stages may also use results of other recipes.
+        Results with the same label come first. Only train and evaluate stages also use results with other labels.
         """
         same, others = list[Manifest](), list[Manifest]()
         for result in self._results.of(stage.name):
@@ -91,7 +92,10 @@ class ExpectedSeconds:
         return None
 
     def items(self, stage: Stage) -> int | None:
-        """Returns the number of examples, questions or rows that a stage processes; None if it is unknown."""
+        """Returns the number of examples (over all epochs), questions or rows that a stage processes.
+
+        Returns None if the number is unknown.
+        """
         config = stage.config
         if stage.name == "train":
             if config.trainer.max_steps > 0:
@@ -169,7 +173,7 @@ def questions_first(questions: Stage) -> str:
 
 
 def compilation(stages: Sequence[Stage]) -> str:
-    """Says when the planned trainings compile their layers (trainer.compile=auto); "" without such trainings."""
+    """Returns a line about the planned trainings that may compile their layers (trainer.compile=auto); "" for none."""
     trainings = [stage for stage in stages if stage.name == "train" and stage.config.may_compile]
     asked = [
         stage.label
@@ -193,7 +197,8 @@ def few_labels(labels: Sequence[str]) -> str:
 def describe_expected(expected: Sequence[tuple[str, float | None]], advice: str = "") -> str:
     """Formats the total expected time as one line, with the labels of stages whose time is unknown.
 
-    `expected`: label and expected seconds (None: unknown) of each planned stage. `advice`: what makes more times known.
+    `expected`: label and expected seconds (None: unknown) of each planned stage. `advice`: text about the way to
+    further estimates, which is appended if a time is unknown.
     """
     known = [seconds for _, seconds in expected if seconds is not None]
     unknown = list(dict.fromkeys(label for label, seconds in expected if seconds is None))

@@ -22,7 +22,7 @@ _TEST: Kind = "test"
 
 
 def ends_before_datasets(config: Config) -> bool:
-    """Whether `until` is a stage before the data sets, so that passages are all that can be exported."""
+    """Whether `until` is a stage before the data sets, so that only passages can be exported."""
     return STAGES.index(config.until) < STAGES.index("dataset")
 
 

@@ -12,11 +12,14 @@ from raft_exp.core.files import write_atomically
 from raft_exp.core.progress import track
 from raft_exp.pipeline.store import Store
 
-_State = list[int | str]  # changes whenever the content may have changed
+_State = list[int | str]  # [size, time] or [number, hash of sizes and times]; then the content hash
 
 
 class Fingerprints:
-    """Content hashes of files and folders, cached in the store by path, size and modification time."""
+    """Content hashes of files and folders, cached in the store by path, size and modification time.
+
+    `save`: whether new hashes are written to the cache.
+    """
 
     def __init__(self, store: Store, save: bool = True) -> None:
         self._file, self._save = store.root / "fingerprints.json", save

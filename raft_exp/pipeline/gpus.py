@@ -30,12 +30,12 @@ LOCKS = "RAFT_EXP_GPU_LOCKS"
 # field of a stage's settings -> the config group with its accelerator
 _PLACES = {"trainer": "trainer", "engine": "engine", "encoder": "encoder"}
 _PLACES |= {"reranker": "retriever.rerank", "nli": "evaluation.nli"}
-_LOCAL = {"teacher": "teacher.engine", "judge": "evaluation.judge.engine"}  # the same for engines of other models
+_LOCAL = {"teacher": "teacher.engine", "judge": "evaluation.judge.engine"}  # the same for models of other roles
 _PAUSE = 0.5  # seconds between two attempts to lock
 
 
 def needed(config: object) -> int | None:
-    """Returns the number of GPUs that a stage with the settings `config` uses; None: all visible GPUs."""
+    """Returns the number of GPUs that a stage with the settings `config` may use; None: all visible GPUs."""
     trainer = getattr(config, "trainer", None)
     if trainer is not None:
         return 0 if trainer.accelerator == "cpu" else None if trainer.devices == "auto" else int(trainer.devices)
@@ -49,7 +49,7 @@ def needed(config: object) -> int | None:
 
 def check(stages: Iterable[Stage]) -> None:
     """Raises ModelError if a stage requires a GPU and this machine has none. Called before any stage runs."""
-    for stage in (stage for stage in stages if not stage.launcher):  # a launcher may start it on other machines
+    for stage in (stage for stage in stages if not stage.launcher):  # a launcher may use the GPUs of other machines
         places = {place: getattr(stage.config, name, None) for name, place in _PLACES.items()}
         local = {place: getattr(getattr(stage.config, name, None), "engine", None) for name, place in _LOCAL.items()}
         for place, model in {**places, **local}.items():

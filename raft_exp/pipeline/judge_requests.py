@@ -21,7 +21,7 @@ SAMPLE = 50  # largest number of test questions whose prompts are rendered to co
 
 @dataclass(frozen=True)
 class JudgeEstimate:
-    """The requests of planned stages to their judge. Replies in the ledger are not paid again, so fewer may be sent."""
+    """The requests of planned stages to their judge. Fewer are sent if the ledger has replies to some of them."""
 
     judge: JudgeConfig
     requests: int | None  # at most; None: the number of test questions is unknown
@@ -29,7 +29,10 @@ class JudgeEstimate:
     reply_tokens: int | None  # at most
 
     def cost(self) -> tuple[float, float] | None:
-        """Returns the cost of the prompts alone, and with replies of the largest size; None if it is unknown."""
+        """Returns the cost of the prompts alone, and with replies of the largest size, in the currency of the prices.
+
+        Returns None if the prices or the numbers of tokens are unknown.
+        """
         prices = self.judge.prices if isinstance(self.judge, ServerModel) else None
         if prices is None or self.prompt_tokens is None or self.reply_tokens is None:
             return None

@@ -29,7 +29,7 @@ class Judging:
 
     @property
     def stages(self) -> list[Stage]:
-        """All stages. Their order, and so the order of the requests, does not follow that of the arms."""
+        """All stages, sorted by name and key: the order of the requests does not depend on the order of the arms."""
         return sorted([*self.replies.values(), *self.pairs.values()], key=lambda stage: (stage.name, stage.key))
 
     def read(self) -> Inputs:
@@ -95,7 +95,7 @@ def _weights(judge: JudgeConfig, fingerprint: Fingerprint) -> dict[str, str]:
 
 
 def _has_refusals(config: Config) -> bool:
-    """Whether an arm may learn to decline, or a context of the test may lack the gold."""
+    """Whether a trained arm learns to refuse, or a context of the test may lack the gold."""
     test = config.evaluation
     trained = [arm_dataset(config, name, config.arms[name]) for name in config.trained_arms()]
     learned = any(data.no_gold_target == "refuse" or data.refuse_share for data in trained)

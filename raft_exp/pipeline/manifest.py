@@ -34,7 +34,7 @@ class Manifest(StageDescription):
 
     key: str
     label: str
-    seconds: float  # to make the result
+    seconds: float  # duration of the stage
     counts: dict[str, float]  # `counts.json` of the stage; {} without one
     packages: dict[str, str]  # name -> version
     git_commit: str | None
@@ -120,7 +120,10 @@ def parse_manifest(content: bytes, label: str, folder: Path, root: Path | str) -
 
 
 def check(folder: Path, label: str, root: Path) -> None:
-    """Raises StoreError if a file of the result in `folder` differs from the manifest."""
+    """Raises StoreError if a file of the result in `folder` differs from the manifest.
+
+    Without a manifest, nothing is checked. The message names the stage `label` and the store `root`.
+    """
     manifest = read_manifest(folder, label, root)
     if manifest and (found := damages(folder, manifest.get("contents", {}))):
         raise damaged(root, label, folder, found)

@@ -18,7 +18,7 @@ from raft_exp.teachers import TeacherConfig
 
 
 def of_training(config: Config, label: str) -> str | None:
-    """Returns the name of the process that runs the training `label`; None: it runs on one CPU in the main process.
+    """Returns the process of the training `label`; None (the main process) for a training on one CPU device.
 
     A training with a GPU or with several ranks needs a process of its own, because Lightning starts each further rank
     with the command line of that process.
@@ -29,7 +29,8 @@ def of_training(config: Config, label: str) -> str | None:
 def of_answers(config: Config, engine: EngineConfig, adapter: str | None) -> str | None:
     """Returns the process that generates the replies of an arm. `adapter`: key or folder of the arm's trained weights.
 
-    Arms share a process if one loaded engine can serve them. vLLM frees its memory only when its process ends.
+    Arms share a process if the same loaded engine can generate their replies. vLLM frees its memory only when its
+    process ends.
     """
     if engine.name == "openai":
         return None

@@ -10,7 +10,7 @@ from raft_exp.pipeline.store import open_store
 class RebuiltStudy:
     """The settings, the store and the stages of a study (`stages`: by key), from its resolved config.
 
-    `spread`: what runs the tasks of a spread stage: local, slurm or ray.
+    `spread`: name of the engine that runs the tasks of spread stages: local, slurm or ray.
     """
 
     def __init__(self, config_file: Path) -> None:

@@ -4,8 +4,8 @@ The objects have the names of the files in a local store: `<stage>/<key>/<file>`
 manifest last: without a manifest there is no result. A result is downloaded whole, and checked against its manifest
 before it gets its place in the local store. Locks, unfinished results, the ledger and the list of runs stay local.
 
-Credentials, region and endpoint are those of the environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, ...). No setting,
-file or message has them.
+Credentials, region and endpoint are read from the environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, ...). No setting,
+file or message contains them.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _MARK = "raft_exp_store.txt"  # an object that shows that the folder can be written
 _URL = re.compile(r"(s3|gs)://[A-Za-z0-9][A-Za-z0-9._-]+(/[^/@?#\s]+)*/?")
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}
-_NETWORK = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 3}}  # seconds
+_NETWORK = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 3}}  # timeouts in seconds
 _OPTIONS: dict[str, dict[str, object]] = {"s3": {"config_kwargs": _NETWORK}, "gs": {}}
 
 
@@ -58,7 +58,7 @@ def check_url(store: str) -> None:
 def with_local_store(values: Mapping[str, object]) -> Mapping[str, object]:
     """Returns settings in which the folders of a remote store (`${store}/ledger`) are folders of `local_store`.
 
-    Raises the errors of `check_url`.
+    Raises ConfigError for an invalid `local_store`, and the errors of `check_url`.
     """
     store, local = values.get("store"), values.get("local_store", "store")
     if not isinstance(store, str) or not is_remote(store):
@@ -167,7 +167,7 @@ class RemoteStore:
             return [name for name in names if name != MANIFEST]
 
     def damages(self, stage: str, key: str, manifest: Manifest) -> list[str]:
-        """Reads every object of a result, and returns a line for each that differs from the manifest."""
+        """Reads every object of a result. Returns a line for each that is missing or differs from the manifest."""
         found = []
         for name, record in manifest.get("contents", {}).items():
             with self._reached():

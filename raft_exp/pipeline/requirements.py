@@ -55,8 +55,8 @@ def _check_quantization(stages: Sequence[Stage]) -> None:
 def _check_keys(stages: Sequence[Stage]) -> None:
     """Raises ConfigError if the API key of a stage is missing, before any stage runs.
 
-    A teacher or judge is not checked if its ledger has replies of its model: only new requests need the key. A judge of
-    replies that this run generates is always checked, because the run pays for these replies first.
+    A teacher or judge is not checked if its ledger has replies of its model, as only new requests need the key. A judge
+    of replies that this run generates is always checked, so that the run does not fail after it made these replies.
     """
     planned = {stage.key for stage in stages}
     for stage in stages:

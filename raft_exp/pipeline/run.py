@@ -33,7 +33,7 @@ from raft_exp.prompts import PromptConfig
 
 @dataclass(frozen=True)
 class CompletedStage(Stage):
-    """A stage of a finished run, as an input of further stages. Its own inputs are not needed, and may be missing."""
+    """A stage of a finished run, as an input of further stages. The results of its own inputs may be missing."""
 
     recorded: tuple[str, str] = ("", "")  # label and key from the run's plan.json
 
@@ -76,7 +76,7 @@ class FinishedRun:
         return config
 
     def _use_converted(self, config: Config) -> None:
-        """Makes this process load a GGUF model from the run's converted folder, if this folder still exists."""
+        """Makes this process load a GGUF model from the model folder that the run made of it, if it still exists."""
         if gguf.is_gguf(config.model.name_or_path) and self.has(converted.STAGE):
             with contextlib.suppress(DataError, StoreError):  # results can be read without the model
                 loading.use_folder(config.model.name_or_path, self.path(converted.STAGE))
@@ -93,7 +93,8 @@ class FinishedRun:
     def path(self, label: str) -> Path:
         """Returns the result folder of a stage.
 
-        Raises DataError if the stage did not run, StoreError if its result is missing or damaged.
+        Raises DataError if the run has no such stage or did not finish it, StoreError if its result is missing or
+        damaged.
         """
         row = self._row(label)
         if row["status"] not in ("ran", "reused"):
@@ -127,7 +128,10 @@ class FinishedRun:
         return name, arms[name]
 
     def weights(self, name: str) -> TrainedWeights | None:
-        """Returns the trained weights of an arm; None for an arm that uses the base model without training."""
+        """Returns the trained weights or the ready adapter of an arm; None for an arm that uses the base model alone.
+
+        Raises the errors of `training` and `path`.
+        """
         arm = self.config.arms[name]
         if arm.recipe == "none":
             return TrainedWeights(Path(arm.adapter), is_adapter=True) if arm.adapter else None
@@ -140,11 +144,13 @@ class FinishedRun:
         """
         training = training_of(self.config, name)
         if training is None or not self.has(training.stage):
-            raise DataError(f"{self.folder}: arm {name} was not trained in this run; finish the study first")
+            raise DataError(
+                f"{self.folder}: arm {name} has no training in this run; name a trained arm, or finish the study first"
+            )
         return training.stage
 
     def learning_rate(self, name: str) -> float:
-        """Returns the learning rate of an arm's training. Raises the errors of `training`."""
+        """Returns the learning rate of an arm's training. Raises the errors of `training` and `path`."""
         choice = self.path(self.training(name)) / CHOICE
         if choice.exists():
             return float(json.loads(choice.read_text(encoding="utf-8"))["value"])
@@ -183,7 +189,7 @@ def _never(*_: object, **__: object) -> None:
 
 
 def read_store(folder: Path) -> str:
-    """Returns the setting `store` in config.yaml of a run folder; "" for a folder without this file."""
+    """Returns the setting `store` in config.yaml of a run folder; "" if this file is missing or cannot be read."""
     with contextlib.suppress(OSError, yaml.YAMLError, AttributeError):
         return str(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")).get("store", ""))
     return ""
@@ -234,7 +240,10 @@ def _shipped() -> object:
 
 
 def _fill(values: object, shipped: object, place: list[str]) -> bool:
-    """Sets the missing setting `place` of `values` to its value in `shipped`. Returns False if `shipped` lacks it."""
+    """Sets the missing setting `place` of `values` to its value in `shipped`.
+
+    Returns False if `shipped` lacks the setting, or if one of the two lacks a group above it.
+    """
     *parents, name = place
     for parent in parents:
         if not isinstance(values, dict) or not isinstance(shipped, dict):

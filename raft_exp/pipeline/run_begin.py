@@ -10,7 +10,7 @@ import yaml
 UNFINISHED = "unfinished"
 CONFIG = "config.yaml"
 _RESULTS = "results.json"
-# Files with figures of a run, or about how they were made. Data sets, weights and exports stay.
+# Files and folders with figures of a run, or with their origin. Data sets, weights and exports are not removed.
 _OF_RUN = (
     _RESULTS,
     "report.html",

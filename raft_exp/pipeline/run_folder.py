@@ -64,13 +64,14 @@ def move(folder: Path, place: Path, runs: Sequence[tuple[Path, Store]]) -> None:
 def fill(run: Path, outcomes: Sequence[Outcome], overrides: list[str], copy: bool) -> None:
     """Fills the run folder with a study's results.
 
-    Weights and pages are files. Data sets and predictions are links into the store, or files with `copy`. `overrides`:
-    the settings on the command line, which are written to results.json.
+    Pages and figures are copies. Weights are hard links where the file system allows it, and copies with `copy`. All
+    other files are symbolic links into the store, or copies with `copy`. `overrides`: the settings on the command line,
+    which are written to results.json.
     """
     put = _copy if copy else _link
     for outcome in outcomes:
         name, label = outcome.stage.name, outcome.stage.label
-        if label == "ingest" and (outcome.path / ingest_stage.REPORT).exists():  # not that of another corpus
+        if label == "ingest" and (outcome.path / ingest_stage.REPORT).exists():  # not for ingest[transfer@CORPUS]
             shutil.copyfile(outcome.path / ingest_stage.REPORT, run / ingest_stage.REPORT)
         if (outcome.path / "quarantine.jsonl").exists():
             file = f"{name}@{_part(label)}" if _part(label) else name
@@ -83,7 +84,7 @@ def fill(run: Path, outcomes: Sequence[Outcome], overrides: list[str], copy: boo
                     _put_tool(put, exported, outcome.stage.config, run / "exports" / exported.name)
                 else:
                     put(exported, run / "exports" / exported.name)
-        if name in ("train", "select") and "@" not in label:  # without the trainings of candidates
+        if name in ("train", "select") and "@" not in label:  # not candidates, not choices of prompts
             weights = TrainedWeights.open(outcome.path).folder
             _copy(weights, run / "adapters" / _part(label), hard_links=not copy)
         if name == "transfer":
@@ -132,14 +133,14 @@ def _audit(folders: Mapping[str, Path]) -> StudyAudit:
 
 
 def _put_judge(put: Callable[[Path, Path], None], made: Path, place: Path) -> None:
-    """Puts the values of a judge and the description of the judge into the folder `place` of the run."""
+    """Puts the judge's verdicts and its summary of an arm or a pair into the folder `place` of the run."""
     for name in (JUDGEMENTS, PAIRS, SUMMARY):
         if (made / name).exists():
             put(made / name, place / name)
 
 
 def _put_tool(put: Callable[[Path, Path], None], made: Path, settings: ExportStage, place: Path) -> None:
-    """Puts the files for another tool into the folder `place` of the run. Configurations get the model's path."""
+    """Puts the files for another tool into the folder `place` of the run, and the model's path into YAML files."""
     assert settings.trainers is not None, "there is a folder for a tool"
     for file in sorted(made.iterdir()):
         put(file, place / file.name)

@@ -53,10 +53,10 @@ class Runner:
         self._remark = remark
 
     def plan(self, stages: Sequence[Stage]) -> list[Outcome]:
-        """Prints for each stage whether it would run, with its expected seconds. Writes plan.json and nothing else.
+        """Prints for each stage whether it would run, with its expected time. Returns the outcomes of the stages.
 
-        Results that the warnings and estimates read are downloaded, if only the remote store has them.
-        If the run folder has the results of an earlier run, the plan.json of that run stays unchanged.
+        Writes plan.json, unless the run folder has the results of an earlier run. Downloads the results that warnings
+        and estimates read, if only the remote store has them.
         """
         outcomes = [self._store.look(stage) for stage in stages]
         expected = ExpectedSeconds(self._store.root)
@@ -80,9 +80,10 @@ class Runner:
         return outcomes
 
     def execute(self, stages: Sequence[Stage], begin: Callable[[], None] = lambda: None) -> list[Outcome]:
-        """Runs the stages whose results the store lacks. Rewrites plan.json after each stage, also after a failure.
+        """Runs the stages whose results the store lacks, and returns the outcomes of all stages.
 
-        `begin`: a function that is called after the checks for packages, GPUs and keys, before anything is written.
+        Rewrites plan.json after each stage, also after a failure. `begin`: a function that is called after the checks
+        for packages, GPUs and keys, before anything is written. Raises the errors of these checks and of the stages.
         """
         outcomes = [self._store.look(stage) for stage in stages]
         missing = [outcome.stage for outcome in outcomes if outcome.status == "planned"]

@@ -34,7 +34,7 @@ class Selection:
     choices: dict[str, Stage] = field(default_factory=dict)
 
     def beside(self, other: "Selection") -> "Selection":
-        """Joins two searches. The keys of `choices` are then the bracketed parts of labels: raft for select[raft]."""
+        """Returns both searches as one. Keys of its `choices`: the parts of the labels in brackets (`rag@prompt`)."""
         questions = {stage.key: stage for stage in (*self.questions, *other.questions)}
         choices = {stage.part: stage for stage in (*self.choices.values(), *other.choices.values())}
         return Selection(list(questions.values()), self.trained + other.trained, self.answers + other.answers, choices)
@@ -61,7 +61,7 @@ def choose_rates(
     `rows`: the stages of the training sets, by name. `validation`: returns the stage of an arm's validation questions.
     `studied`: the stages of passages and questions. `train` and `evaluate` make the stages of one candidate.
 
-    The results of arms that see only gold passages are used only if all arms of the training see only gold passages.
+    Arms with `context=gold` take part in the choice only if all arms of the training have this context.
     """
     made = Selection()
     for training in trainings:

@@ -12,7 +12,7 @@ from raft_exp.core.errors import StoreError
 from raft_exp.core.stage import Stage
 from raft_exp.pipeline.manifest import Manifest, read_manifest
 
-_OF_CORPUS = ("passages", "corpus")  # the settings of a corpus in the stages ingest and questions
+_OF_CORPUS = ("passages", "corpus")  # fields with the settings of a corpus, in the stages ingest and questions
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Sizes:
 
 
 def _limits(dataset: Stage, split: str) -> list[int]:
-    """Returns the values of all settings that limit the number of rows of a split."""
+    """Returns the values of all settings that limit the number of rows of a split; [] without a limit."""
     config, questions = dataset.description["config"], dataset.inputs.get("questions")
     limits = [value(config, "max_items"), value(config, "dataset.max_items")]
     if split == "train" and isinstance(questions, Stage):

@@ -12,12 +12,12 @@ class LocalSpread:
     """The tasks are processes of this machine, all at the same time. A task that needs a GPU waits for a free one."""
 
     name: Literal["local"]
-    tasks: Positive | Literal["auto"]  # 1: no stage is spread; auto: as many as this machine's GPUs can hold models
+    tasks: Positive | Literal["auto"]  # 1: no stage is spread; auto: visible GPUs / GPUs of a task (without GPUs: 1)
 
 
 @config_dataclass
 class SlurmSpread:
-    """The tasks are a SLURM array, which submitit sends. Run folder and store must be on a shared file system."""
+    """The tasks are SLURM arrays, submitted by submitit. Run folder and store must be on a shared file system."""
 
     name: Literal["slurm"]
     tasks: Positive

@@ -72,7 +72,7 @@ def closed_book_settings(config: Config, owner: tuple[str, ArmConfig], window: W
 
 
 def with_gold_limit(config: Config, data: DatasetConfig) -> DatasetConfig:
-    """Returns `data`. If `max_gold_overlap` has no value there, the result has the default of the corpus."""
+    """Returns `data` with a value for `max_gold_overlap`: its own, or the default of the corpus if it is None."""
     if data.max_gold_overlap is not None:
         return data
     return replace(data, max_gold_overlap=1.0 if shares_gold(config.corpus) else MOST_GOLD_OVERLAP)
@@ -94,7 +94,7 @@ def searched_sources(settings: TestStage) -> set[str]:
 
 
 def sources_of(demand: Demand) -> set[str]:
-    """Returns the retrieval sources from which a data set takes its distractors."""
+    """Returns the retrieval sources of a data set's distractors; set() if its contexts are retrieved or published."""
     if isinstance(demand, TestStage):
         return searched_sources(demand) if demand.context == "gold_and_distractors" else set()
     if isinstance(demand, RaftStage) and demand.dataset.chooses_gold:

@@ -46,11 +46,14 @@ from raft_exp.teachers.target_questions import EvaluatedQuestions
 from raft_exp.training.stage import TrainStage, train
 
 Fingerprint = Callable[[list[Path]], dict[str, str]]
-Owner = tuple[str, ArmConfig]  # the first arm of a training set, with its name
+Owner = tuple[str, ArmConfig]  # name and settings of the first arm that is trained on a training set
 
 
 class StageMaker:
-    """Makes the stages of one study. A stage that several others read is made once."""
+    """Makes the stages of one study.
+
+    `lacks_questions`: whether the study has neither questions nor a teacher model that writes them.
+    """
 
     def __init__(self, config: Config, fingerprint: Fingerprint) -> None:
         self._config, self._fingerprint = config, fingerprint
@@ -69,8 +72,9 @@ class StageMaker:
         no_questions = getattr(config.corpus, "questions", "brings its own") is None
         self._writes_questions = no_questions and is_model(teacher)
         self.lacks_questions = no_questions and not is_model(teacher)
-        self.vectors: dict[str, Stage] = {}  # empty unless a source is dense
-        self.reranked: dict[str, Stage] = {}  # by key; empty without retriever.rerank
+        # The two attributes are filled while other stages are made.
+        self.vectors: dict[str, Stage] = {}  # stages of passage and question vectors; {} unless a source is dense
+        self.reranked: dict[str, Stage] = {}  # rerank stages by key; {} without retriever.rerank
 
     @cached_property
     def passages(self) -> Stage:
@@ -213,7 +217,7 @@ class StageMaker:
         return {"passages": self._passage_vectors, "questions": asked}
 
     def _searched(self, sources: Iterable[str]) -> Inputs:
-        """Returns a dataset's inputs for retrieval: the index for the source bm25, the vectors for dense."""
+        """Returns a dataset's inputs for retrieval: the BM25 index and the vectors, as far as `sources` need them."""
         needed = retrieval.searches(sources)
         if "dense" in needed:
             self.vectors = self.vectors or self._embed()
@@ -223,7 +227,8 @@ class StageMaker:
     def _reranked(self, samples: dict[str, int | None], more: Inputs) -> Inputs:
         """Returns a dataset's input of reranked passages.
 
-        `samples`: split -> largest number of its questions. `more`: the targets, for training questions.
+        `samples`: split -> largest number of its questions (None: all). `more`: further inputs of the rerank stage; for
+        training questions, their targets.
         """
         config, retriever = self._config, self._config.retriever
         assert retriever.rerank is not None, "only called with retriever.rerank"
@@ -250,7 +255,7 @@ class StageMaker:
         return searched
 
     def training_rows(self, recipe: str, owner: Owner) -> Stage:
-        """Returns the stage of the training set `recipe`. `owner`: name and settings of the first arm trained on it."""
+        """Returns the stage of a training set, dataset[RECIPE]. `owner`: the first arm that is trained on it."""
         config, data = self._config, stage_settings.with_gold_limit(self._config, arm_dataset(self._config, *owner))
         inputs: Inputs = {"passages": self.passages, "questions": self.questions, "targets": self.targets}
         if owner[1].recipe == "raft" and data.path:
@@ -266,7 +271,10 @@ class StageMaker:
         return Stage(training_stage.closed_book, closed, inputs, self._model_files, recipe)
 
     def test_rows(self, label: str, evaluation: EvaluationConfig, named: SettingNames = EVALUATION_NAMES) -> Stage:
-        """Returns the stage `label` of the test rows. `named`: the names of the settings `evaluation` in errors."""
+        """Returns the stage dataset[LABEL], which makes test rows by the settings `evaluation`.
+
+        `named`: the names of these settings in error messages.
+        """
         settings = stage_settings.test_settings(self._config, evaluation, self._window, named)
         if settings.context == "retrieved" and settings.retriever.rerank:
             searched = self._reranked({settings.split: settings.max_items}, {})
@@ -289,7 +297,11 @@ class StageMaker:
     def export(
         self, recipes: Mapping[str, Owner], datasets: Mapping[str, Stage], tests: Mapping[str, Stage]
     ) -> list[Stage]:
-        """Returns the export stage; [] if nothing is exported. Raises ConfigError for an invalid file or format."""
+        """Returns a list of the export stage; [] if nothing is exported.
+
+        `recipes`: the first arm of each training set. `datasets`, `tests`: the stages of training and test sets.
+        Raises ConfigError for a file or format that cannot be written.
+        """
         export_settings.check_file(self._config)
         if export_settings.ends_before_datasets(self._config):
             passages = export_settings.passages_alone(self._config)
@@ -326,7 +338,7 @@ class StageMaker:
     def examples(self, name: str, count: int, test: Stage, rows: Stage, part: str = "", required: bool = True) -> Stage:
         """Returns the stage that draws `count` worked examples for the arm `name` from the training set `rows`.
 
-        `test`: the stage of the test questions. `part`: the text in brackets of the stage's label; "" for the default.
+        `test`: the stage of the test questions. `part`: the text in brackets of the stage's label; "": examples@NAME.
         `required`: whether the stage raises an error if no example can be drawn.
         """
         config, arm, mode = self._config, self._config.arms[name], self._config.dataset.prompt_mode
@@ -353,7 +365,7 @@ class StageMaker:
         of the chosen prompt. `adapter`: the stage of the trained weights. `examples`: the stage of the worked examples.
         """
         config, engine = self._config, arm.engine or self._config.engine
-        model = None if engine.name == "openai" else config.model  # the server's model answers
+        model = None if engine.name == "openai" else config.model  # the server has a model of its own
         mode = config.dataset.prompt_mode
         settings = EvaluateStage(
             model,

@@ -80,9 +80,9 @@ class Store:
         return self.root / stage.name / stage.key
 
     def call(self, stage: Stage, out: Path) -> None:
-        """Runs the stage's function in this process, with inputs from this store. The result is written to `out`.
+        """Runs the stage's check and function in this process. The function writes its result to `out`.
 
-        Raises StoreError if a file of an input is damaged.
+        Raises StoreError if a file of an input is damaged, and the errors of the check and the function.
         """
         self.run_check(stage)
         stage.function(stage.config, **self._folders(stage.inputs), out=out)
@@ -106,7 +106,10 @@ class Store:
         return self.path(stage)
 
     def obtain(self, stage: Stage) -> Path:
-        """Returns the folder of the stage's result. Downloads a result that only the remote store has."""
+        """Returns the folder of the stage's result. Downloads a result that only the remote store has.
+
+        The folder does not exist if neither store has the result.
+        """
         folder = self.path(stage)
         if self._remote_manifest(stage) is not None:
             with self.guarded(), self._lock(stage):

@@ -2,8 +2,8 @@
 
 The entry `hotpotqa` takes its corpus from conf/corpus/hotpotqa.yaml, and the settings of its test from
 conf/evaluation/default.yaml. conf/experiment/hotpotqa.yaml changes both, and has the task. So the questions, contexts
-and task are those of `+experiment=hotpotqa`. An entry may also have the name of any other experiment (`real`). With the
-setting `name`, which then names the corpus, it may have any name (`{old: {name: almanac, world_seed: 7}}`).
+and task are those of `+experiment=hotpotqa`. An entry may also have the name of any other experiment (`real`). An entry
+whose setting `name` is the name of the corpus may have any name: `{old: {name: almanac, world_seed: 7}}`.
 """
 
 import json
@@ -72,8 +72,8 @@ def _entry(name: str, changes: Values, values: Mapping[str, object], folders: Se
         studies = [study for study in _files(folders, "experiment") if _experiment(study, folders).get("name")]
         others = ", ".join(study for study in studies if study not in corpora)
         raise ConfigError(
-            f"evaluation.transfer: got {named!r}, which is no corpus; {suggest(named, corpora)}; the name of an "
-            f"experiment stands for its corpus and settings: {others}"
+            f"evaluation.transfer: got {named!r}, which is no corpus; {suggest(named, corpora)}; or name an "
+            f"experiment, whose corpus and settings are then used: {others}"
         )
     corpus = _merged(values, place, _loaded(corpora[named]), experiment.get("corpus"), of_corpus)
     own_test = changes.get("evaluation") or {}
@@ -88,9 +88,9 @@ def _entry(name: str, changes: Values, values: Mapping[str, object], folders: Se
 
 
 def _experiment(name: str, folders: Sequence[Path]) -> Values:
-    """Returns `name` of the corpus, `corpus`, `evaluation` and `task` of an experiment; {} without its file.
+    """Returns `name` (of the corpus), `corpus`, `evaluation` and `task` of the experiment `name`; {} without its file.
 
-    The settings of the experiments in its `defaults` list are included. Its own settings replace them.
+    The settings of the experiments in the `defaults` list are included. The experiment's own settings replace them.
     """
     files = _files(folders, "experiment")
     if name not in files:

@@ -34,9 +34,9 @@ def weighted_arms(config: Config) -> list[str]:
 def compared_arms(config: Config) -> dict[str, str]:
     """Returns for each arm with weights of its own the untrained arm that it is compared with on other corpora.
 
-    Both arms have the same kind of context: passages or none. Of several untrained arms with this context, the arm
-    `evaluation.primary.against` is chosen, else the first arm. Raises ConfigError if no arm has weights of its own, or
-    if no untrained arm has the context of such an arm.
+    Both arms have the same kind of context: passages or none. Arms with `context=gold` are left out. Of several
+    untrained arms with this context, the arm `evaluation.primary.against` is chosen, else the first arm. Raises
+    ConfigError if no arm has weights of its own, or if no untrained arm has the context of such an arm.
     """
     arms = config.arms
     # Arms with `context: gold` are not tested on other corpora.

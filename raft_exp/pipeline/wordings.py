@@ -53,7 +53,7 @@ def with_wording_files(values: Mapping[str, object], folders: Sequence[Path]) ->
     for name in dict.fromkeys(map(str, names)):
         if name in (AS_WRITTEN, FEW_SHOT):
             raise ConfigError(
-                f"evaluation.wordings: got {name!r}, a name that is reserved for the study's prompt; rename the file"
+                f"evaluation.wordings: got {name!r}, a name that is reserved for the study's prompt; rename the wording"
             )
         if name not in given and name not in files:
             raise ConfigError(f"evaluation.wordings: got {name!r}; {suggest(name, [*files, *given])}")
@@ -97,8 +97,9 @@ def choose_prompts(
 ) -> Selection:
     """Makes the stages that evaluate each untrained arm with every candidate prompt, and choose one for each arm.
 
-    `validation`: returns the validation questions of an arm. `studied`: the stages of passages and questions.
-    `examples`: the worked examples for few_shot, by arm. `ask` makes the stage that evaluates an arm with one prompt.
+    `validation`: returns the stage of an arm's validation questions. `studied`: the stages of passages and questions.
+    `examples`: the stages of the worked examples for few_shot, by arm. `ask` makes the stage that evaluates an arm with
+    one prompt.
     """
     made = Selection(list({stage.key: stage for stage in map(validation, config.untrained_arms())}.values()))
     for arm in config.untrained_arms():

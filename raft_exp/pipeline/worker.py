@@ -35,7 +35,7 @@ from raft_exp.pipeline import gpus
 from raft_exp.pipeline.rebuilt import RebuiltStudy, log_to_file
 
 _RANKS = ("RANK", "SLURM_PROCID")  # environment variables in which launchers number their processes
-_FIRST_RANK_PATIENCE = 15  # seconds
+_FIRST_RANK_PATIENCE = 15  # seconds between the failure of another rank and its message
 
 
 class WorkerProcess:
@@ -70,7 +70,7 @@ class WorkerProcess:
         _raise_error(stage, reply, status, forwarded)
 
     def close(self, patience: float = 60) -> int | None:
-        """Ends the child, if there is one; kills it after `patience` seconds. Returns its exit status."""
+        """Ends the child; kills it after `patience` seconds. Returns its exit status; None if there is no child."""
         if self._child is None:
             return None
         child, self._child, self._name = self._child, None, ""

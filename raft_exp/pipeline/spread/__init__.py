@@ -4,8 +4,9 @@ A stage that can be spread has `Sharded` functions (`raft_exp.core.shards`). Wit
 computes one shard of it into the store, under a key of its own. The study then joins the shards. The files and the key
 of the stage do not depend on N.
 
-- `raft_exp.pipeline.spread_settings`: the settings. They are outside this package, which builds studies from configs.
-- `driver`: starts the tasks of a stage, starts a lost task again, and joins the shards.
+- `raft_exp.pipeline.spread_settings`: the settings. They are outside this package, because the configuration of a study
+  imports them, and this package imports the configuration.
+- `driver`: starts the tasks of a stage, restarts a lost task, and joins the shards.
 - `task`: the process of one task. `command`: starts this process.
 - `local`, `slurm`, `ray`: the engines that run the tasks. Only the chosen engine is imported.
 """

@@ -1,4 +1,4 @@
-"""Starts the process of one task. Engines call a `TaskCommand` where the task is to run: here or on other machines."""
+"""Starts the process of one task. Engines call a `TaskCommand` on the machine that runs the task."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ class TaskCommand:
     """The command line of the tasks of one group of stages."""
 
     config_file: Path
-    keys: tuple[str, ...]  # of the stages; the study holds the lock of the first
+    keys: tuple[str, ...]  # of the stages; the study holds the lock of the first stage
     count: int  # number of tasks
     folder: Path  # for the logs and error messages of the tasks
     working_folder: Path

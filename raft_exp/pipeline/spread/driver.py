@@ -25,7 +25,7 @@ from raft_exp.pipeline.store import Store
 _ENGINES = {"local": ("local", "LocalTasks"), "slurm": ("slurm", "SlurmTasks"), "ray": ("ray", "RayTasks")}
 _PACKAGES = {"slurm": "submitit", "ray": "ray"}
 _PROGRAMS = {"slurm": ("sbatch", "srun", "sacct", "scancel")}
-_STARTS = 4  # how often a task is started before the study fails
+_STARTS = 4  # number of starts of a task that is lost each time, after which the study fails
 
 
 class Tasks(Protocol):
@@ -35,14 +35,14 @@ class Tasks(Protocol):
         """Starts these tasks, each by a call of `TaskCommand`."""
 
     def ended(self) -> Iterator[int]:
-        """Yields each task when it ends, in whatever way, until no task is left. `start` may be called in between."""
+        """Yields each task when it ends, also after a failure, until none is left. `start` may add tasks meanwhile."""
 
     def stop(self) -> None:
         """Ends the tasks that still run, and frees what the engine uses."""
 
 
 class Spread:
-    """Runs stages in several processes. `config_file`: the resolved config of the run, from which tasks are built."""
+    """Runs stages in several processes. `config_file`: the resolved config of the run, which each task reads."""
 
     def __init__(self, config: SpreadConfig, store: Store, config_file: Path) -> None:
         self._config, self._store, self._config_file = config, store, config_file
@@ -100,7 +100,7 @@ class Spread:
         self._store.call(joined(stage, functions, folders), out)
 
     def remove_shards(self, stage: Stage) -> None:
-        """Removes the shards of a stage from the store. The joined result exists."""
+        """Removes the shards of a stage from the store, after they were joined."""
         functions = sharded(stage)
         for shard in shards_of(stage, functions, self._count(stage)) if functions else ():
             shutil.rmtree(self._store.path(shard), ignore_errors=True)
@@ -133,7 +133,7 @@ class Spread:
         labels = ", ".join(stage.label for stage in group)
         print(f"  {labels}: {len(missing)} tasks ({self._config.name})", file=sys.stderr, flush=True)
         self._run(command, group, missing)
-        shutil.rmtree(folder, ignore_errors=True)  # a task that still closes its log on NFS can keep the folder
+        shutil.rmtree(folder, ignore_errors=True)  # on NFS, the log that a task still has open can prevent this
         with contextlib.suppress(OSError):  # it has folders of other stages
             folder.parent.rmdir()
 

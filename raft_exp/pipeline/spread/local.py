@@ -12,7 +12,7 @@ _PATIENCE = 10  # seconds for a task to end after SIGTERM
 
 
 class LocalTasks:
-    """The tasks of this machine. One thread waits for each process."""
+    """The tasks as processes of this machine, each watched by a thread."""
 
     def __init__(self, config: LocalSpread, command: TaskCommand) -> None:
         self._command = command

@@ -57,7 +57,7 @@ class RayTasks:
             ray.shutdown()
 
     def _check_size(self, config: RaySpread, machines: Sequence[Mapping[str, Any]]) -> None:
-        """Checks that a machine is large enough for a task. Otherwise Ray waits for such a machine and prints nothing.
+        """Checks that a machine is large enough for a task, because Ray waits for such a machine without a message.
 
         Raises ConfigError if Ray runs on this machine alone. Prints a line if Ray runs on a cluster, because a machine
         may still join it.
@@ -70,7 +70,7 @@ class RayTasks:
         if config.address is None:
             if self._ends:
                 ray.shutdown()
-            raise ConfigError(f"{wanted}: this machine has fewer; lower these settings")
+            raise ConfigError(f"{wanted}: this machine has fewer CPU cores or GPUs; lower these settings")
         line = f"  no machine of the Ray cluster has {wanted}; the tasks wait until such a machine joins the cluster"
         line += "; otherwise stop the study and lower these settings"
         print(line, file=sys.stderr, flush=True)
@@ -78,5 +78,5 @@ class RayTasks:
 
 def _run(command: TaskCommand, index: int, shares_gpus: bool) -> int:
     if shares_gpus:
-        os.environ[gpus.SHARED] = "1"  # the process of the task gets the variables of this one
+        os.environ[gpus.SHARED] = "1"  # the process of the task inherits the variables of this process
     return command(index)

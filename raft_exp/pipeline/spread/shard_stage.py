@@ -1,4 +1,4 @@
-"""One shard of a stage as a stage of its own: its result is in the folder `shards` of the store."""
+"""One shard of a stage as a stage of its own, with its result in the folder `shards` of the store."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ class ShardStage(Stage):
 
     @property
     def label(self) -> str:
-        """The label of the stage, and the number of the shard."""
+        """The label of the stage and the number of the shard: `embed shard 1 of 4`."""
         whole = f"{self.spec.name}[{self.part}]" if self.part else self.spec.name
         return f"{whole} shard {self.shard.index + 1} of {self.shard.count}"
 
@@ -35,7 +35,7 @@ class ShardStage(Stage):
 
     @property
     def description(self) -> StageDescription:
-        """The values from which the key is computed: those of the whole stage, and those that decide its work."""
+        """The values from which the key is computed: those of the stage, and those that decide the shard's work."""
         functions = sharded(self)
         cut = functions.cut_by(self.config) if functions else None
         settings = [self.spec.name, self.shard.index, self.shard.count, identity(self.config)]

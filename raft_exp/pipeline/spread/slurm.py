@@ -1,4 +1,4 @@
-"""Runs the tasks as SLURM arrays, which submitit sends and watches (with sbatch, sacct and scancel)."""
+"""Runs the tasks as SLURM arrays, which submitit submits and monitors (with sbatch, sacct and scancel)."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from raft_exp.pipeline.spread.command import TaskCommand
 from raft_exp.pipeline.spread_settings import SlurmSpread
 
 ARRAY = 1000  # largest number of tasks of an array: SLURM's MaxArraySize is 1001 unless a cluster changes it
-_LOOK = 1.0  # seconds between two looks at the tasks
+_LOOK = 1.0  # seconds between two checks of the tasks
 
 
 class SlurmTasks:
@@ -20,7 +20,7 @@ class SlurmTasks:
         self._command = command
         self._jobs: dict[int, submitit.Job[int]] = {}
         self._executor = submitit.SlurmExecutor(command.folder)
-        arrays = -(-config.tasks // ARRAY)  # at the same time, each with its share of `at_once`
+        arrays = -(-config.tasks // ARRAY)  # they run at the same time, each with its share of `at_once`
         self._executor.update_parameters(
             job_name="raft_exp",
             time=config.minutes,
@@ -35,7 +35,7 @@ class SlurmTasks:
         )
 
     def start(self, tasks: Sequence[int]) -> None:
-        """Sends these tasks, at most 1,000 in an array. Raises ConfigError if sbatch refuses them."""
+        """Submits these tasks, at most 1,000 in an array. Raises ConfigError if sbatch refuses them."""
         for start in range(0, len(tasks), ARRAY):
             array = tasks[start : start + ARRAY]
             try:

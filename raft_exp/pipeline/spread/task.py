@@ -33,7 +33,7 @@ _LOOK = 1.0  # seconds between two checks that the study still runs
 
 
 def main() -> None:
-    """Runs the task. Its parent is the process that started it, on the same machine."""
+    """Runs the task. PARENT is the process that started it, on the same machine."""
     screen.take_any_text()
     config_file, index, count, parent, folder, *keys = sys.argv[1:]
     end_with(int(parent))
@@ -81,10 +81,10 @@ def _fail(folder: Path, index: str, message: str, status: int) -> None:
 
 
 def _end_with_study(store: Store, stage: Stage) -> None:
-    """Ends this process when the study has ended, on whatever machine the study runs.
+    """Kills this process when the study has ended, also a study on another machine.
 
-    The study holds the lock of the stage as long as it runs. A thread tries to get this lock, and kills this process
-    when it succeeds.
+    The study holds the lock of the stage as long as it runs. A thread tries every second to acquire this lock, and
+    kills this process as soon as it has the lock.
     """
     lock = store.path(stage).with_suffix(".lock")
     threading.Thread(target=_watch, args=(lock,), name="raft_exp study", daemon=True).start()

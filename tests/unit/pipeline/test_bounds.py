@@ -98,7 +98,5 @@ def test_commands_and_sweepers_name_it_too():
 
 
 def test_other_corpora_and_experiments_are_told_apart():
-    with pytest.raises(
-        ConfigError, match=r"'x', which is no corpus; known: .*hotpotqa.*; the name of an experiment .*"
-    ):
+    with pytest.raises(ConfigError, match=r"'x', which is no corpus; known: .*hotpotqa.*; or name an experiment, .*"):
         parse(compose("evaluation.transfer=[x]"))

@@ -142,7 +142,7 @@ REFUSED = [
     ("+dataset.pp=1", r"dataset\.pp: no such setting; did you mean 'p'\?"),
     ("+trainer.learning_rat=1", r"trainer\.learning_rat: no such setting; did you mean 'learning_rate'\?"),
     ("+foo=1", r"foo: no such setting; known: arms, corpus"),
-    ("+corpus.passage=section", r"corpus\.passage: no corpus that has this setting is chosen"),
+    ("+corpus.passage=section", r"corpus\.passage: the chosen corpus has no such setting"),
     (
         "corpus=passages +corpus.pth=1",
         r"did you mean 'path'\? \(known: closest, columns, max_items, name, path",
