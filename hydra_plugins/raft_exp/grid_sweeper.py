@@ -1,4 +1,7 @@
-"""Hydra's basic sweeper with one change: a job that fails or has a wrong configuration does not stop the other jobs."""
+"""Hydra's basic sweeper, in which a job that fails or has an invalid configuration does not stop the other jobs.
+
+At the end it prints a table of the jobs, writes their summary to the folder of the sweep, and logs the sweep to W&B.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +22,11 @@ class GridSweeper(BasicSweeper):
     """`hydra/sweeper=grid`: runs a study for each combination of the values on the command line."""
 
     def sweep(self, arguments: list[str]) -> list[jobs.Job]:
-        """Runs the combinations and prints a table of the jobs. At the end, raises SweepError if a job failed."""
+        """Runs the combinations, prints a table of the jobs and returns them.
+
+        At the end, raises SweepError if a job failed or could not be composed. Raises ConfigError before the first job
+        if the jobs log to W&B and W&B cannot be used.
+        """
         words = space.with_params(arguments, self.params)
         parsed = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(words)
         folder = Path(self.config.hydra.sweep.dir)
@@ -38,7 +45,7 @@ class GridSweeper(BasicSweeper):
         return done
 
     def _composes(self, overrides: Sequence[str]) -> bool:
-        """Returns whether Hydra can compose the configuration of a job, and prints the error if it cannot."""
+        """Returns whether Hydra can compose the configuration of a job. Prints the error if it cannot."""
         if error := jobs.composition_error(self.hydra_context, self.config, overrides):
             self._not_composed.append(" ".join(overrides))
             say(f"{error}; the sweep skips this job", error=True)

@@ -23,13 +23,17 @@ from raft_exp.reporting.wandb.tracker import check, log_sweep
 from raft_exp.training.pruning import VARIABLE
 
 _SPLIT = "evaluation.split"
-# Settings that only decide where results are stored or logged. A search continues when one of them changes.
+# Beginnings of overrides that only decide where results are stored or logged, or what a report says. A search
+# continues when one of them changes.
 _UNRELATED = ("store=", "logger", "report=", "note=")
 _MOST_FAILURES = 3  # consecutive failed trials after which a search ends
 
 
 class OptunaSweeper(Sweeper):
-    """`hydra/sweeper=optuna`. `params`: the search space of the config; `settings`: the fields of `SearchConfig`."""
+    """`hydra/sweeper=optuna`: runs the trials of a search as jobs of Hydra's launcher.
+
+    `params`: the search space in the configuration (`hydra.sweeper.params`). `settings`: the fields of `SearchConfig`.
+    """
 
     def __init__(self, params: Mapping[str, str] | None, **settings: object) -> None:
         self._params, self._settings = params, settings
@@ -42,9 +46,10 @@ class OptunaSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> list[Trial]:
-        """Runs the trials, then prints a table and the command that evaluates the best trial on the test questions.
+        """Runs the trials and returns them. Prints a table and the command that tests the best trial.
 
-        Raises ConfigError before the first trial for an invalid setting, and SweepError where trials fail.
+        Raises ConfigError before the first trial for an invalid setting, and SweepError if three trials in a row fail,
+        or all trials.
         """
         if find_spec("optuna") is None:
             raise ConfigError("sweep: got 'optuna', which is not installed; pip install 'raft_exp[search]'")
@@ -128,9 +133,9 @@ def identity(fixed: Sequence[str]) -> list[str]:
 
 
 def _on_validation(fixed: Sequence[str], searched: space.Space) -> list[str]:
-    """Returns the overrides with `evaluation.split=validation`.
+    """Returns the overrides `fixed` with `evaluation.split=validation`.
 
-    Raises ConfigError where they set another split, as test questions must not be used to choose settings.
+    Raises ConfigError if `fixed` or the search space sets another split: test questions must not choose settings.
     """
     splits = [override.partition("=")[2] for override in fixed if override.lstrip("+").startswith(f"{_SPLIT}=")]
     if _SPLIT in searched or any(split != "validation" for split in splits):
@@ -157,7 +162,10 @@ def _any_point(searched: space.Space) -> list[str]:
 
 
 def _finish(search: Search, goal: objectives.Goal, trial: Trial, job: jobs.Job) -> bool:
-    """Stores the result of a trial in the search. Returns False if the trial failed."""
+    """Stores the result of a trial in the search. Returns False if the trial failed.
+
+    Raises ConfigError if the job's results lack an objective.
+    """
     if job.status != "done":
         return search.fail(trial, job.error or f"no result in {job.folder}")
     try:
