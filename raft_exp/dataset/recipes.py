@@ -64,7 +64,7 @@ class QuestionTargets:
         if target is not None:
             raise DataError(
                 f"target {target.id!r} has no question in the order of questions.jsonl: targets and questions are from "
-                "different studies; run the stage targets again"
+                "different studies; remove the result of the stage targets from the store, and run the study again"
             )
 
     def sample(self, split: str, max_items: int | None, seed: int) -> HashSample:
