@@ -1,7 +1,8 @@
 """Corpus `documents`: a user's files (`readers/documents/kinds.py` lists their kinds), cut into passages.
 
 A document's id is its path within the folder. The text of each file is cached by content (`extraction.py`), so that
-only new files of a folder are read. Unreadable files are listed in `report` and skipped.
+only new and changed files are read. Unreadable files are listed in `report`. They are skipped, or with
+corpus.on_error=fail end the stage with an error.
 """
 
 import json
@@ -131,13 +132,20 @@ class Documents:
         return min(len(self._readable), most)
 
     def passage_identity(self) -> dict[str, object]:
-        """Returns further values that decide the passages: file names, refusals, versions of the readers."""
+        """Returns further values that decide the passages.
+
+        `names`: a hash of file names and refusals. `readers`: {name: version} of what reads and cuts the files.
+        """
         names = json.dumps([(file.name, file.reason) for file in self._files])
         versions = {**readers.versions(self._config.ocr), "chunks": str(chunks.VERSION)}
         return {"names": f"{hash64(names):016x}", "readers": versions}
 
     def passages(self) -> Iterator[Passage]:
-        """Yields the passages by document. A passage with the same words as an earlier one is left out and counted."""
+        """Yields the passages by document. Passages that repeat an earlier one are left out and counted.
+
+        corpus.chunk.near_copies decides which near copies are left out. Raises DataError if a package is missing, if no
+        file gives a passage, and with corpus.on_error=fail for unreadable files.
+        """
         check_installed(self._config)
         readings = self._read(self._readable) if self._readings is None else self._readings
         self.report = report = IngestReport.of(self._files, readings)
@@ -157,19 +165,25 @@ class Documents:
         self.repeated = {name: list(ids) for name, ids in stream.repeated.items()}
         self.counts.update(report.repetitions())
         if not stream.count:
-            raise DataError(f"corpus.path={self._config.path!r}: no file gave a passage: {summary(report.bad)}")
+            raise DataError(
+                f"corpus.path={self._config.path!r}: no file gave a passage: {summary(report.bad)}; repair these "
+                "files, or set corpus.path to a folder with readable documents"
+            )
 
     def read_shard(self, shard: Shard, file: Path) -> None:
-        """Reads every Nth file into the cache of extracted texts, and writes the results into `file`."""
+        """Reads the files of a shard into the cache of extracted texts, and writes the results into `file`.
+
+        Each line of `file` is a `pool.ReadDocument` in JSON.
+        """
         check_installed(self._config)
         own = [each for number, each in enumerate(self._readable) if shard.holds(number)]
         write_jsonl(file, self._read(own, shard.count))
 
     def use_shards(self, files: Sequence[Path]) -> None:
-        """Takes the results of all shards, so that `passages` reads no file again that the cache has.
+        """Loads the results of all shards, so that `passages` uses them and reads no documents itself.
 
-        `files`: those that `read_shard` wrote, in order. Files that the cache lacks are read here: another cache may
-        be in use than that of the shards, and some failures are not cached.
+        `files`: those that `read_shard` wrote, in the order of the shards. Documents that are not in the cache are read
+        here: the shards may have used another cache, and some failures are not cached.
         """
         check_installed(self._config)
         shards = [iter([pool.ReadDocument(**row) for row in _rows(file)]) for file in files]
@@ -185,7 +199,7 @@ class Documents:
         if lost:
             say(
                 f"corpus.cache={self._config.cache!r}: lacks the texts of {lost} of {len(readings)} files that the "
-                "tasks have read; this process reads them again (a folder that all machines share saves this)",
+                "tasks have read; this process reads them again (to avoid this, set a folder that all machines share)",
                 error=True,
             )
         if missing:
@@ -195,7 +209,7 @@ class Documents:
         self._readings = readings
 
     def questions(self) -> Iterator[Question]:
-        """Raises DataError: without `corpus.questions` this corpus has no questions."""
+        """Raises DataError when iterated: without `corpus.questions` this corpus has no questions."""
         raise DataError(
             "corpus.questions: has no value, and a study needs questions; set corpus.questions=FILE, a JSON lines "
             "file with the fields question, answers and document_id (the path of the document within the corpus "

@@ -1,9 +1,9 @@
 """`python -m raft_exp.corpora.documents.child SETTINGS SCRATCH PARENT`: reads documents one by one, within limits.
 
-Input: one JSON line {name, path} per document. Output: JSON lines (`Reply`), two for most documents: the key of the
-document's bytes, before the text is extracted, and the result. A file that cannot be loaded has only the result line.
-The process ends with its parent. If a document leaves much memory in use, the process marks its result as `last` and
-ends.
+Input: one JSON line {name, path} per document. Output: JSON lines (`Reply`), first "ready", then two for most
+documents: the cache key before the text is extracted, and the result. A file that cannot be loaded has only the result
+line. An error that the document did not cause gives a line "failed" and ends the process. The process also ends with
+its parent, and after a document that leaves much memory in use, whose result is marked as `last`.
 """
 
 import json
@@ -61,7 +61,7 @@ def _read(
 
 
 def _limit(memory_mb: int) -> None:
-    """Limits the address space to the present size plus `memory_mb` MB."""
+    """Limits the address space to the present size plus `memory_mb` MB, and switches core dumps off."""
     import resource
 
     limit = _now_mb() * _MB + memory_mb * _MB

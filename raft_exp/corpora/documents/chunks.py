@@ -52,7 +52,7 @@ class ChunkConfig:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A passage, with its offsets `start` and `end` in the text of its flow.
+    """A passage, cut from the text of a flow: `text` is flow.text[start:end] without white space at both ends.
 
     The part from `start` to `fresh` repeats the end of the chunk before.
     """
@@ -95,7 +95,7 @@ class Flow:
         return [*chain.from_iterable(sentences(self.text, *span) for span in spans), len(self.text)]
 
     def place(self, start: int, end: int) -> str:
-        """Returns the parts between two offsets as a citation: "page 3", "pages 3-4"."""
+        """Returns the parts between two offsets as a citation: "page 3", "pages 3-4"; "" for parts without a kind."""
         first, last = (self.parts[bisect_right(self.starts, offset) - 1] for offset in (start, end - 1))
         if first == last or not first.kind:
             return f"{first.kind} {first.label}".strip()
@@ -167,9 +167,9 @@ def _packed(counts: list[int], size: int, overlap: int) -> Iterator[tuple[int, i
 
 
 def _units(text: str, wholes: list[int], starts: list[int], size: int) -> Iterator[Span]:
-    """Yields the units to pack: `wholes` (rows, paragraphs or sentences).
+    """Yields the units to pack: rows, paragraphs or sentences, whose offsets are `wholes`.
 
-    A whole that exceeds `size` tokens is replaced by its sentences.
+    A unit that exceeds `size` tokens is replaced by its sentences, and a longer sentence by parts (`fitting`).
     """
     for start, end in pairwise(wholes):
         if tokens(text[start:end]) <= size:

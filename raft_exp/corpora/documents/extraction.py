@@ -1,7 +1,7 @@
-"""Reads one document into parts and cuts them into passages. Both are cached under a hash of the content.
+"""Reads one document into parts and cuts them into passages. Both are cached by content.
 
     <cache>/<key>.parts.jsonl       the header ({kind, title, warnings} or {reason, detail}), then the parts
-    <cache>/<key>.<limits>.jsonl    the header of a document that exceeded these limits
+    <cache>/<key>.<limits>.jsonl    the header of a document that exceeded these limits or crashed its reader
     <cache>/<key>.<chunks>.jsonl    the passages: {text, sentences, place, sketch}
 
 With corpus.chunk.by=semantic, `semantic.py` cuts the passages. This module runs in the processes of `pool.py`. Each
@@ -52,7 +52,10 @@ class Reply(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings for reading all documents of a collection. A change of `versions` invalidates the cache."""
+    """The settings for reading all documents of a collection. A change of `versions` changes all cache keys.
+
+    `size` and `overlap` are in tokens (`units.py`); the limits are for one document.
+    """
 
     cache: str
     versions: str
@@ -66,7 +69,7 @@ class Settings:
     encoder: str = ""  # digest of the encoder that cuts the passages
 
     def key(self, name: str, data: bytes) -> str:
-        """Returns the cache key of a document: a hash of content and suffix.
+        """Returns the cache key of a document: a hash of its content, the format of its suffix, and `versions`.
 
         The suffix counts because the same bytes may be read as text or as Markdown.
         """
@@ -78,7 +81,7 @@ class Settings:
         return Path(self.cache) / f"{key}.parts.jsonl"
 
     def over_limits(self, key: str) -> Path:
-        """Returns the cache file that marks a document as exceeding these limits."""
+        """Returns the cache file for the failure of a document under these limits."""
         limits = (self.seconds, self.memory_mb, self.size, self.overlap, *self._by)
         return Path(self.cache) / f"{key}.{_digest(*map(str, limits))}.jsonl"
 
@@ -89,7 +92,7 @@ class Settings:
 
     @property
     def _by(self) -> tuple[str, ...]:
-        """The settings that decide the passages if they are not cut by sentences."""
+        """The settings beside size and overlap that decide the passages; () if documents are cut by sentences."""
         return () if self.by == "sentences" else (self.by, self.encoder)
 
 
@@ -98,7 +101,10 @@ def _digest(*parts: str, length: int = 12) -> str:
 
 
 def load(path: str, max_bytes: int) -> bytes:
-    """Returns the bytes of a regular file. Raises UnreadableError if it is not a regular file or is too large."""
+    """Returns the bytes of a file. Raises UnreadableError if it cannot be opened, is no regular file or is too large.
+
+    Links are not followed.
+    """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -112,9 +118,10 @@ def load(path: str, max_bytes: int) -> bytes:
 
 
 def extract(name: str, data: bytes, key: str, settings: Settings, scratch: Path) -> tuple[Header, bool]:
-    """Reads a document and caches its passages. Returns (header, whether it was not in the cache).
+    """Reads a document into the cache, unless the cache has it. Returns (header, whether it was not in the cache).
 
-    Raises MemoryError if the document exceeds the memory.
+    The passages are also cached, unless `semantic.py` cuts them later. Raises MemoryError if the document needs more
+    memory than the limit.
     """
     cached = _cached_header(key, settings)
     header = _read(name, data, key, settings, scratch) if cached is None else cached
@@ -138,7 +145,7 @@ def parts(key: str, settings: Settings) -> list[Part]:
 
 
 def write_passages(key: str, passages: Iterable[chunks.Chunk], settings: Settings, scratch: Path) -> None:
-    """Writes the passages of a document into the cache."""
+    """Writes the passages of a document into the cache. `scratch`: a folder for the unfinished file."""
     rows = (
         {
             "text": chunk.text,

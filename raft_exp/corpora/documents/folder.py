@@ -24,10 +24,10 @@ class File:
 
 
 def list_files(path: str | None, max_bytes: int, excluded: Iterable[Path]) -> list[File]:
-    """Returns all files sorted by name, including refused files.
+    """Returns all files of a folder, or one file, sorted by name. Refused files are included, with a reason.
 
-    Hidden files, run folders and the `excluded` paths (a store, a file of questions) are left out. Raises DataError if
-    there are no files.
+    Hidden files, run folders, links to files inside the folder, and the `excluded` paths (a store, a file of questions)
+    are left out. Raises DataError if `path` is None or does not exist, or if there are no files.
     """
     if path is None:
         raise DataError("corpus.path: has no value; set corpus.path=FOLDER (or one file) to your documents")
@@ -36,7 +36,10 @@ def list_files(path: str | None, max_bytes: int, excluded: Iterable[Path]) -> li
         raise DataError(f"corpus.path={path!r}: no such file or folder; give a folder of documents, or one document")
     files = _walk(root, {item.resolve() for item in excluded}) if root.is_dir() else [File(Path(path).name, root)]
     if not files:
-        raise DataError(f"corpus.path={path!r}: this folder is empty; give a folder with documents")
+        raise DataError(
+            f"corpus.path={path!r}: this folder has no files (hidden files and run folders are left out); give a "
+            "folder with documents"
+        )
     return sorted((_checked(file, root, max_bytes) for file in files), key=lambda file: file.name)
 
 

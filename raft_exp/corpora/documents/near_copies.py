@@ -53,7 +53,10 @@ class NearCopies:
         self._by_hash: dict[int, int] = {}  # one of the smallest hashes -> number of the first passage with it
 
     def find(self, text: str, sketch: Sequence[int], document: int) -> NearCopy | None:
-        """Returns the earlier passage that a text nearly repeats; None for a new text. `sketch`: the text's sketch."""
+        """Returns the earlier passage that a text nearly repeats; None if there is none.
+
+        `sketch`: the result of the function `sketch` for the text. `document`: the number of the text's document.
+        """
         numbers = self._candidates(sketch)
         runs = _runs(text) if numbers else _runs("")
         found: NearCopy | None = None
@@ -77,7 +80,7 @@ class NearCopies:
 
 
 def sketch(text: str) -> list[int]:
-    """Returns the smallest hashes of a text's runs of five words; [] for a text of fewer than 20 words.
+    """Returns up to 4 smallest hashes of a text's runs of five words; [] for a text of fewer than 20 words.
 
     The words of a run are those of `shingles.units`, joined by single blanks. The hash of a run is a polynomial of its
     bytes, modulo 2**64.

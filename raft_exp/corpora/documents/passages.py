@@ -40,13 +40,13 @@ class CutDocument:
 
 
 class PassageStream:
-    """Iterates once over the passages of documents. The documents' figures count the passages that are left out."""
+    """Iterates once over the passages of documents, and counts them in the figures of each document."""
 
     def __init__(self, documents: Sequence[CutDocument], config: ChunkConfig) -> None:
         self.count = 0  # passages so far
         self.repeated: dict[str, dict[str, None]] = {}  # document -> ids of earlier passages whose text it repeats
         self._documents, self._config = documents, config
-        self._places = array("Q")  # of each passage: its document, its number there, its offset in the file
+        self._places = array("Q")  # 3 numbers per passage: index of the document, number in it, offset in the file
         self._seen: dict[int, int] = {}  # fingerprint -> number of the passage
         self._near = NearCopies(self._read)
 

@@ -32,7 +32,7 @@ _LONGEST = 1 << 20  # bytes of a reply
 class ReadDocument:
     """The result of reading a document."""
 
-    key: str  # of its files in the cache; "" where it could not be opened
+    key: str  # name of its files in the cache, without suffixes; "" if the document could not be opened
     header: Header
     anew: bool  # read in this run, not from the cache
 
@@ -40,7 +40,10 @@ class ReadDocument:
 def read_all(
     files: Sequence[File], settings: Settings, scratch: Path, workers: int
 ) -> Iterator[tuple[int, ReadDocument]]:
-    """Yields (index in `files`, result) in the order of completion."""
+    """Yields (index in `files`, result) in the order of completion. `workers`: the largest number of processes.
+
+    Raises DataError if a process does not start, or fails for a reason other than its document.
+    """
     readers = [_Reader(settings, scratch) for _ in range(min(workers, len(files)))]
     free: queue.SimpleQueue[_Reader] = queue.SimpleQueue()
     for reader in readers:
@@ -81,7 +84,10 @@ class _Reader:
         while reply := child.receive(deadline):
             key = reply.get("key", key)
             if reply["kind"] == "failed":
-                raise DataError(f"{file.path}: could not be read, and the file is not the cause: {reply['error']}")
+                raise DataError(
+                    f"{file.path}: could not be read, and the file is not the cause: {reply['error']}; correct this (a "
+                    "full disk?) and start again"
+                )
             if reply["kind"] == "done":
                 header = reply["header"]
                 if reply["last"]:
@@ -107,7 +113,7 @@ class _Reader:
     def _result(self, key: str, header: Header, anew: bool, remember: bool) -> ReadDocument:
         """Returns the result of reading a document.
 
-        `remember`: also caches a failure, so that the document is not tried again under the same limits.
+        `remember`: also caches a failure, so that the document is not read again under the same limits.
         """
         if remember and key:
             write_atomically(self._settings.over_limits(key), json.dumps(header) + "\n")
@@ -155,9 +161,9 @@ class _Child:
             self._in.flush()
 
     def receive(self, deadline: float) -> Reply | None:
-        """Returns the next reply.
+        """Returns the next reply; None at the deadline, after the end of the process, and for a line that is too long.
 
-        Returns None at the deadline, after the end of the process, and for a line that is too long.
+        `deadline`: a time of `time.monotonic`, in seconds.
         """
         with selectors.DefaultSelector() as selector:
             selector.register(self._out, selectors.EVENT_READ)

@@ -21,7 +21,7 @@ class DocumentFigures(TypedDict):
     passages: int
     duplicates: int  # passages left out because they have the same words as an earlier one
     near_duplicates: int  # passages left out because they nearly repeat an earlier one (`near_copies.py`)
-    similar: int  # passages that nearly repeat one of another document, and are kept for their own words
+    similar: int  # passages that nearly repeat one of another document; they are not left out, as some words differ
 
 
 class ReportJson(TypedDict):
@@ -40,7 +40,7 @@ class ReportJson(TypedDict):
 
 @dataclass(frozen=True)
 class IngestReport:
-    """The files of a corpus by name."""
+    """The result of reading each file of a corpus, by file name."""
 
     bad: dict[str, dict[str, str]]  # files not read: reason and detail
     documents: dict[str, DocumentFigures]

@@ -50,7 +50,11 @@ def cut_documents(keys: Sequence[str], settings: Settings, scratch: Path, config
 
 
 def chunks(parts: Sequence[Part], size: int, overlap: int, encode: Encode, prefix: str) -> Iterator[Chunk]:
-    """Yields the passages of a document in order. Rows and records are packed as with `by="sentences"`."""
+    """Yields the passages of a document in order.
+
+    Rows, records and flows of fewer than 4 sentences are packed as with `by="sentences"`. `encode`, `prefix`: the
+    encoder, and the text that it needs before each passage.
+    """
     all_flows = list(flows(parts))
     starts = [flow.sentences() for flow in all_flows]
     distances = [_distances(flow, places, encode, prefix) for flow, places in zip(all_flows, starts, strict=True)]

@@ -1,6 +1,6 @@
 """The units that passages are packed from: paragraphs, rows and sentences.
 
-A unit that is too long is cut into lines, words or pieces of words.
+A unit that is too long is cut into lines, sentences, words or pieces of words.
 
 **Tokens** are counted without a model, so that one collection serves every model. A run of letters and digits counts
 one token per six bytes of UTF-8 (rounded up), any other character one, white space none. "Retrieval is hard." has 2 + 1
@@ -36,7 +36,7 @@ def tokens(text: str) -> int:
 
 
 def sentences(text: str, start: int, end: int) -> Iterator[int]:
-    """Yields the start offsets of sentences in text[start:end]. A table row or a line of code is a sentence."""
+    """Yields the start offsets of sentences in text[start:end]. A table row, list item or code line is a sentence."""
     for first, last, is_row in _blocks(text, start, end):
         place = first
         for sentence in [text[first:last]] if is_row else sentences_of(text[first:last]):
@@ -101,7 +101,7 @@ def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
 
 
 def _broken(text: str, start: int, end: int, size: int) -> Iterator[Span]:
-    """Cuts a word that is longer than `size`; no cut separates a combining character from its base."""
+    """Yields spans of a word, each with at most `size` tokens. No cut separates a combining character from its base."""
     while start < end:
         stop = min(end, start + size * _BYTES)
         while tokens(text[start:stop]) > size:

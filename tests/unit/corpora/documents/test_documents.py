@@ -345,7 +345,7 @@ def test_without_questions_it_is_said_what_is_missing(own, tmp_path):
     [
         ([], r"corpus\.path: has no value; set corpus\.path=FOLDER"),
         (["corpus.path=nowhere"], r"corpus\.path='nowhere': no such file or folder"),
-        (["corpus.path={}"], r": this folder is empty; give a folder with documents"),
+        (["corpus.path={}"], r": this folder has no files \(.*\); give a folder with documents"),
     ],
 )
 def test_where_there_is_nothing_it_is_said(tmp_path, how, told):
