@@ -151,7 +151,8 @@ class _Child:
         if self.receive(time.monotonic() + _START) is None:
             self.end()
             self._stderr.seek(0)
-            lines = self._stderr.read().decode(errors="replace").strip().splitlines() or ["no error message"]
+            silent = f"no message, perhaps not ready after {_START:g} s; start again when the machine is less busy"
+            lines = self._stderr.read().decode(errors="replace").strip().splitlines() or [silent]
             raise DataError(f"corpus=documents: the process that reads files does not start: {lines[-1]}")
 
     def send(self, document: dict[str, str]) -> None:
