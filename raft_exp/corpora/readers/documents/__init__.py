@@ -15,7 +15,7 @@ from raft_exp.corpora.readers.documents.document import Document, Part, Unreadab
 from raft_exp.corpora.readers.documents.kinds import decide
 from raft_exp.corpora.readers.documents.plausible import without_embedded
 
-VERSION = 6  # raised when a reader gives other parts for the same bytes
+VERSION = 7  # raised when a reader gives other parts for the same bytes
 
 LIBRARIES = {  # module -> package
     "pypdfium2": "pypdfium2",

@@ -8,6 +8,7 @@ from raft_exp.corpora.readers.documents.ooxml import Element
 _ROMAN = ((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"),
           (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))  # fmt: skip
 _BULLET = "-"
+_MOST_LETTERS = 26 * 30  # Word writes at most 30 equal letters; a file could name any number
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,14 @@ def _written(levels: dict[int, _Level], counters: dict[int, int], level: int) ->
 
 
 def number(count: int, form: str) -> str:
-    """Returns a count in the number format `form` (lowerRoman, upperLetter, decimalZero, ...); in digits for others."""
+    """Returns a count in the number format `form` (lowerRoman, upperLetter, decimalZero, ...); in digits for others.
+
+    Counts above 780 in letters and above 3999 in Roman numerals are in digits too.
+    """
     if form in ("lowerRoman", "upperRoman"):
         written = roman(count)
         return written.upper() if form == "upperRoman" else written
-    if form in ("lowerLetter", "upperLetter") and count > 0:
+    if form in ("lowerLetter", "upperLetter") and 0 < count <= _MOST_LETTERS:
         letters = chr(ord("a") + (count - 1) % 26) * ((count - 1) // 26 + 1)
         return letters.upper() if form == "upperLetter" else letters
     return f"{count:02}" if form == "decimalZero" else str(count)

@@ -81,7 +81,7 @@ class Styles:
 
 
 def _outline_level(text: str) -> int:
-    return int(text) + 1 if text in "012345678" else 0
+    return int(text) + 1 if text in list("012345678") else 0
 
 
 def _digit(text: str) -> int:

@@ -77,7 +77,7 @@ class _Text:
         """Reads a list. A list inside an item has the style of the outer list, one level deeper."""
         self._open.append(block.get(f"{_T}style-name", "") or (self._open[-1] if self._open else ""))
         level = self._levels.get((self._open[-1], len(self._open)))
-        count = _number(
+        count = _count(
             block.get(f"{_T}start-value", "") or ("" if level is None else level.get(f"{_T}start-value", "")) or "1"
         )
         for item in block:
@@ -203,4 +203,8 @@ def _elements(container: Element, *tags: str) -> Iterator[Element]:
 
 
 def _number(text: str) -> int:
-    return min(int(text), _WIDEST) if text.isdecimal() else 1
+    return min(_count(text), _WIDEST)
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isdecimal() else 1

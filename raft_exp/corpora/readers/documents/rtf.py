@@ -33,8 +33,8 @@ _SKIPPED = {
     *("ftnsepc", "aftnsep", "aftnsepc", "panose", "falt", "template", "mmath"),
 }
 _COUNTED = {"object": "embedded object", "annotation": "comment", "mmath": "equation", "header": "page header",
-            "headerr": "page header", "headerl": "page header", "footer": "page footer", "footerr": "page footer",
-            "footerl": "page footer"}  # fmt: skip
+            "headerr": "page header", "headerl": "page header", "headerf": "page header", "footer": "page footer",
+            "footerr": "page footer", "footerl": "page footer", "footerf": "page footer"}  # fmt: skip
 _READ = ("listtext", "pntext", "shptxt")  # shown numbers of list items; text boxes
 
 

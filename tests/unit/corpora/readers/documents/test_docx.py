@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from raft_exp.corpora.readers import documents
 from raft_exp.corpora.readers.documents.document import UnreadableError
+from raft_exp.corpora.readers.documents.docx_lists import number
 from tests.helpers import documents as made
 from tests.helpers.documents import paragraph as p
 from tests.helpers.documents import word
@@ -150,6 +151,23 @@ def test_headings_are_those_of_derived_styles_and_outline_levels_with_their_numb
     body = "".join(p(name, f'<w:pStyle w:val="{style}"/>') for name, style in styled)
     labels = [part.label for part in document(body, styles=STYLES, numbering=NUMBERING).parts]
     assert labels == ["One", "Under", "III. Two"]
+
+
+@pytest.mark.parametrize("level", ["12", "45", "9", "", "x"])
+def test_a_level_that_word_does_not_have_is_no_heading(level):
+    styles = STYLES.replace('<w:outlineLvl w:val="1"/>', f'<w:outlineLvl w:val="{level}"/>')
+    parts = document(p("Under", '<w:pStyle w:val="O"/>') + p("Text."), styles=styles).parts
+    assert [part.label for part in parts] == [""]
+
+
+@pytest.mark.parametrize("form", ["lowerLetter", "upperLetter", "lowerRoman", "decimal"])
+def test_a_number_of_any_size_is_short(form):
+    assert number(10**15, form) == str(10**15)
+
+
+def test_numbers_in_letters_are_those_of_word():
+    numbers = [number(count, "lowerLetter") for count in (0, 1, 26, 27, 780, 781)]
+    assert numbers == ["0", "a", "z", "aa", "z" * 30, "781"]
 
 
 def test_moved_and_deleted_text():

@@ -295,3 +295,22 @@ def test_attributes_of_xml_are_values_and_entities_are_counted():
     )
     assert document.parts[0].text == "i (name: bolt)\nprice (currency: EUR): 3\n\na b"
     assert document.warnings == ["1 entity not read"]
+
+
+@pytest.mark.parametrize(
+    ("start", "form", "shown"), [("1", "1", "1."), ("501", "1", "501."), ("1000000", "a", "1000000.")]
+)
+def test_a_list_of_an_opendocument_starts_at_its_own_number(start, form, shown):
+    names = {"text": "text", "office": "office", "style": "style"}
+    spaces = " ".join(
+        f'xmlns:{short}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for short, name in names.items()
+    )
+    level = f'<text:list-level-style-number text:level="1" style:num-format="{form}" style:num-suffix="."/>'
+    item = "<text:list-item><text:p>Unpack.</text:p></text:list-item>"
+    content = (
+        f'<office:document-content {spaces}><text:list-style style:name="L">{level}</text:list-style><office:body>'
+        f'<office:text><text:list text:style-name="L" text:start-value="{start}">{item}</text:list></office:text>'
+        "</office:body></office:document-content>"
+    )
+    file = made.zipped({"content.xml": content.encode()})
+    assert [part.text for part in documents.read("a.odt", file)[1].parts] == [f"{shown} Unpack."]
