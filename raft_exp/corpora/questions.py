@@ -180,9 +180,9 @@ class ReadyQuestions:
             raise first.error("answers", fault, "give the answer or remove the record")
         if counts[True] and counts[False]:
             say(
-                f"{self.file}: {counts[False]:,} of {counts.total():,} questions have no value in document_id and "
-                f"gold, but others have (the first without: {first_searched}); their gold is searched in all passages, "
-                "or among those in retrieval_result; to avoid this search, give document_id in these rows",
+                f"{self.file}: {counts[False]:,} of {counts.total():,} questions name neither document_id nor gold "
+                f"(the first: {first_searched}); for these, the gold is searched in all passages, or among those in "
+                "retrieval_result; to avoid this search, give document_id in these rows",
                 error=True,
             )
 

@@ -264,11 +264,14 @@ def published(collection: Passages, setting: str = "evaluation.context") -> Cont
     return choose
 
 
-def gold_at(place: GoldPlace | None, collection: Passages, choose: ContextChooser) -> ContextChooser:
+def gold_at(
+    place: GoldPlace | None, collection: Passages, choose: ContextChooser, setting: str = "evaluation.gold_at"
+) -> ContextChooser:
     """Returns a chooser that moves the gold passages of a context to `place`.
 
     `place`: an index from 0, or first, middle or last; None moves nothing. `choose`: the chooser of the contexts. The
-    chooser raises DataError if a context with gold has fewer than `place` other passages.
+    chooser raises DataError if a context with gold has fewer than `place` other passages; `setting`: the name of the
+    setting in this error.
     """
     if place is None:
         return choose
@@ -279,7 +282,7 @@ def gold_at(place: GoldPlace | None, collection: Passages, choose: ContextChoose
         others = [ordinal for ordinal in context if ordinal not in gold]
         if not gold_in_context:
             return others
-        before = gold_place.index(place, len(others), question.id)
+        before = gold_place.index(place, len(others), question.id, setting)
         return [*others[:before], *gold_in_context, *others[before:]]
 
     return choose_and_move

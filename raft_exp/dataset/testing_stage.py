@@ -212,7 +212,7 @@ def context_chooser(
     if config.context == "given":
         choose = recipes.published(collection)
         choose = recipes.without_gold(collection, choose) if config.without_gold else choose
-        return recipes.gold_at(config.gold_at, collection, choose)
+        return recipes.gold_at(config.gold_at, collection, choose, f"{_group(config)}.gold_at")
     if config.context == "retrieved" and rankings:
         return recipes.retrieved(rankings.ranked, config.retriever.k)
     if config.context == "retrieved":
@@ -220,7 +220,7 @@ def context_chooser(
     supply = _supply(config, rankers, source, sample, coming, found)
     chooser = recipes.distractors_alone if config.without_gold else recipes.gold_and_distractors
     choose = chooser(supply, config.seed)
-    return recipes.gold_at(config.gold_at, collection, choose)
+    return recipes.gold_at(config.gold_at, collection, choose, f"{_group(config)}.gold_at")
 
 
 def _rankers(
@@ -278,12 +278,16 @@ def test_row_format(config: TestStage) -> RowFormat:
 
 def size_setting(config: TestStage) -> str:
     """Returns the setting that decides the number of passages, with its value, for messages."""
-    place = f"evaluation.conditions.{config.names.condition}" if config.names.condition else "evaluation"
+    place = _group(config)
     if config.context == "retrieved":
         return f"{place}.k={config.retriever.k}"
     if config.context == "given":
         return f"{place}.context=given"
     return f"{config.names.num_distractors}={config.num_distractors}"
+
+
+def _group(config: TestStage) -> str:
+    return f"evaluation.conditions.{config.names.condition}" if config.names.condition else "evaluation"
 
 
 def _both(first: Watch, second: Watch) -> Watch:

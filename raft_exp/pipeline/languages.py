@@ -1,8 +1,9 @@
 """Translates the shipped prompts and teacher tasks into the language of the documents (`prompt.language`).
 
 For each language, conf/prompt/languages/ has a file with the texts of the shipped prompts (default, brief, json_reply)
-and the headings of the prompt modes; conf/task/languages/ has a file with the texts of the shipped tasks. The files may
-be in any folder of Hydra's search path. Texts that the user has written are not replaced.
+and the headings of the prompt modes; conf/task/languages/ has a file with the texts of the tasks cot_answer, answerable
+and questions. Other tasks stay in English. Each folder of Hydra's search path may have such files, in prompt/languages/
+and task/languages/. Texts that the user has written are not replaced.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,9 +61,9 @@ def _teacher(teacher: object, language: str, folders: Sequence[Path]) -> object:
     files = _files(folders, "task")
     if language not in files:
         raise ConfigError(
-            f"prompt.language: got {language!r}, but there is no translation of the teacher's tasks; write "
-            f"conf/task/languages/{language}.yaml, like conf/task/languages/de.yaml, or name tasks of your own "
-            "(task@teacher.targets=NAME)"
+            f"prompt.language: got {language!r}, but there is no translation of the tasks in "
+            f"{', '.join(f'teacher.{name}' for name in tasks)}; write conf/task/languages/{language}.yaml, like "
+            "conf/task/languages/de.yaml, or set a task of your own for each (task@teacher.targets=NAME)"
         )
     words = _words(files[language], "task", _TASKS, _TASK_WORDS)
     return {**teacher, **{name: _worded(task, words) for name, task in tasks.items()}}

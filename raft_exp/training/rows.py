@@ -96,8 +96,10 @@ def _encoded(example: Example, tokenizer: "PreTrainedTokenizerBase") -> tuple[li
     if len(completion) < 2:
         raise DataError(f"row {example.id}: the tokenizer gives no token for its reply; correct the reply")
     if completion[-1] != end or end in completion[:-1]:
+        token = tokenizer.convert_ids_to_tokens(end)
         raise DataError(
-            f"row {example.id}: its reply must have the end token at its end and nowhere else; correct the reply"
+            f"row {example.id}: its reply contains the end token {token!r}; remove it from the reply, because training "
+            "adds it at the end"
         )
     return tokens.encode_prompt(tokenizer, prompt), completion
 

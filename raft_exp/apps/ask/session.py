@@ -136,7 +136,8 @@ def _arm(run: FinishedRun, options: AskOptions) -> _Arm:
             others = [other for other in config.evaluation.arms if config.arms[other].context != "gold"]
             raise ConfigError(
                 f"arm: got {name!r}, whose prompts show the gold passages of test questions (context: gold), and a new "
-                f"question has no gold passages; name another arm: {', '.join(others) or 'the run has none'}"
+                f"question has no gold passages; "
+                + (f"name another arm: {', '.join(others)}" if others else "add rag to evaluation.arms and run again")
             )
         weights = run.weights(name)
         return _Arm(

@@ -135,14 +135,20 @@ def _write(run: FinishedRun, chosen: ExportModel, folder: Path) -> Drift | None:
     templated = tokenizer.save(config, samples, folder)
     if not tokenizer.unchanged(folder, samples):
         raise ModelError(
-            f"model.name_or_path={config.name_or_path!r}: its tokenizer encodes prompts differently after "
-            "saving; use form=adapter, with the base model's own tokenizer"
+            f"model.name_or_path={config.name_or_path!r}: its tokenizer encodes prompts differently after saving, so "
+            f"the arm {name} cannot be exported; {_instead(run, adapter)}"
         )
     drifted = None if chosen.form == "adapter" else _measure(config, dtype, folder, samples, before, chosen.tolerance)
     about = card.About(chosen.form, dtype, drifted, templated, chosen.licence)
     renderer.write(folder, renderer.of(run, name, dtype, templated))
     (folder / "README.md").write_text(card.card(run, name, about), encoding="utf-8", newline="\n")
     return drifted
+
+
+def _instead(run: FinishedRun, adapter: Path | None) -> str:
+    if adapter is None:
+        return "choose a model with another tokenizer"
+    return f"use the base model with its own tokenizer and the adapter in {run.folder / 'adapters'}"
 
 
 def _set_usual_mode(folder: Path) -> None:

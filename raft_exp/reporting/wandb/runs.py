@@ -65,7 +65,8 @@ def start(study: WandbStudy, job_type: str, name: str) -> WandbRun:
         if mode != "online":
             raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        log.warning("W&B does not answer (%s): this run is kept offline; send it later with `wandb sync`", reason)
+        later = f"wandb sync {study.folder}/wandb/offline-run-*"
+        log.warning("W&B does not answer (%s): this run is kept offline; send it later with `%s`", reason, later)
         run = _init(study, job_type, name, "offline")
     if not run.offline:
         _note(study.folder, {"id": run.id, "job_type": job_type, "name": run.name, "url": run.url})

@@ -395,12 +395,12 @@ def test_a_row_without_answer_gold_and_document_is_refused_with_the_number_of_su
 def test_rows_that_name_no_document_among_rows_that_do_are_counted_with_the_first(tmp_path, capsys):
     named = [{"question": "a?", "answers": ["1802"], "document_id": "t"}, {"question": "b?", "gold": ["t:1"]}]
     empty = [{"question": f"{name}, town?", "answers": ["1802"], "document_id": []} for name in ("c", "d")]
-    told = "of 4 questions have no value in document_id and gold, but others have (the first without: line 3);"
+    told = "of 4 questions name neither document_id nor gold (the first: line 3);"
     assert len(read(tmp_path, [*named, *empty])) == 4
     assert f"own.jsonl: 2 {told}" in capsys.readouterr().err
     for rows in (named, empty):
         read(tmp_path, rows)
-        assert "have no value in document_id" not in capsys.readouterr().err
+        assert "name neither document_id" not in capsys.readouterr().err
 
 
 def test_a_blank_answer_is_none(tmp_path):

@@ -239,8 +239,14 @@ def test_gold_stands_together_where_it_is_wanted(shared):
         gold = [passage for passage in before[name] if passage.gold]
         assert context[2 : 2 + len(gold)] == gold
         assert [p for p in context if not p.gold] == [p for p in before[name] if not p.gold]
-    with pytest.raises(DataError, match=r"gold_at: got 5, and question '.*' has 4 passages beside .*; give 0 to 4"):
+    with pytest.raises(
+        DataError, match=r"^evaluation\.gold_at: got 5, but question '.*' has 4 passages .* from 0 to 4,"
+    ):
         contexts_of("test", "evaluation.gold_at=5")
+    with pytest.raises(
+        DataError, match=r"^evaluation\.conditions\.g5\.gold_at: got 5, .* set evaluation\.conditions\.g5"
+    ):
+        contexts_of("test@g5", "+evaluation.conditions={g5:{gold_at:5}}")
 
 
 @pytest.mark.slow

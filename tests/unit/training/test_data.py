@@ -115,7 +115,7 @@ def test_rows_with_nothing_to_learn_are_refused(tmp_path, tokenizer, monkeypatch
 def test_rows_without_a_supervised_end_are_refused(tmp_path, tokenizer):
     broken = small.example(0, "train")
     broken.messages[-1]["content"] = "##Answer: </s> 1200"  # a control token in the middle of the reply
-    with pytest.raises(DataError, match="row q0: its reply must have the end token at its end and nowhere else"):
+    with pytest.raises(DataError, match="row q0: its reply contains the end token "):
         encoded(tmp_path, [broken], tokenizer)
 
 

@@ -44,7 +44,7 @@ def test_gold_stands_where_it_is_wanted(tmp_path: Path, real: Path) -> None:
             shown = [passage.id for passage in row.context]
             assert [shown[place]] == asked[row.id].gold
             assert [*shown[:place], *shown[place + 1 :]] == asked[row.id].given
-    with pytest.raises(DataError, match=r"gold_at: got 20, and question '\w+' has 19 passages beside its gold; give 0"):
+    with pytest.raises(DataError, match=r"gold_at: got 20, but question '\w+' has 19 passages beside its gold; set"):
         run(tmp_path, *study, "evaluation.gold_at=20")
 
 
