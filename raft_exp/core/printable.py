@@ -15,7 +15,10 @@ _CONTROLS = re.compile(
 
 
 def printable(text: str) -> str:
-    """Replaces control characters by U+FFFD, except line ends and tabs."""
+    """Returns the text with U+FFFD in place of each control character. Line feeds and tabs stay.
+
+    A carriage return before a line feed is removed. Any other carriage return is a control character.
+    """
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 

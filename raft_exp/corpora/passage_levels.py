@@ -1,4 +1,7 @@
-"""The splits of passages for which questions will be written, by one kind of unit (`split_units.py`)."""
+"""Splits the passages about which questions will be written.
+
+All passages of one unit (`split_units.py`: document, section or question) get the same split.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator

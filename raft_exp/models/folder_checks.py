@@ -46,7 +46,10 @@ def check_folder(folder: Path, named: str) -> None:
 
 
 def read_object(file: Path, named: str) -> Mapping[str, object]:
-    """Returns the object in a small JSON file. Raises ModelError if the file is too large, or holds no JSON object."""
+    """Returns the object in a small JSON file.
+
+    Raises ModelError if the file cannot be read, is too large or too deeply nested, or holds no JSON object.
+    """
     try:
         if file.stat().st_size > _MOST * _MEGABYTE:
             raise ModelError(f"{named}: {file.name} has more than {_MOST} MB; replace the file")

@@ -55,7 +55,7 @@ class JudgeEstimate:
 
 
 def judge_estimate(stages: Sequence[Stage], expected: ExpectedSeconds, store: Store) -> JudgeEstimate | None:
-    """Returns the requests that the stages of a judge among `stages` need; None if there are no such stages."""
+    """Estimates the requests that the judge's stages in `stages` send at most; None if there is no such stage."""
     judging = [stage for stage in stages if stage.name in STAGES]
     if not judging:
         return None

@@ -11,7 +11,7 @@ _TITLES = {"recall": "recall", "answer_found": "answer found", "mrr": "MRR", "nd
 
 
 class RetrievalRow(TypedDict):
-    """One row: a figure for each test set, formatted."""
+    """One row: the name of a figure, and its formatted value for each column."""
 
     name: str
     cells: list[str]

@@ -99,7 +99,8 @@ class TrainingPlan:
     def micro_batches(self, batch_size: int, processes: int) -> int:
         """Returns the number of micro-batches per process and step, so that each has at most about `ENOUGH` tokens.
 
-        This is the lowest such number. `batch_size`: rows of one step. A micro-batch of one row may have more tokens.
+        The number divides the rows of a process, and is the lowest that does so. If none fits, each micro-batch has one
+        row, which may have more tokens. `batch_size`: rows of one step.
         """
         rows = max(1, batch_size // processes)
         most = max((self.tokens(step) for step in range(len(self.steps))), default=0)

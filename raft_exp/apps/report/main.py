@@ -1,4 +1,7 @@
-"""`python -m raft_exp.report RUN [RUN ...] [out=DIR]`: makes the report of one run again, or compares several runs."""
+"""`python -m raft_exp.report RUN [RUN ...] [out=DIR]`: makes the report of one run again, or compares several runs.
+
+RUN is the folder of a run, or of a sweep, whose runs are compared.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

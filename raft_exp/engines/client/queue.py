@@ -67,7 +67,10 @@ class RequestQueue:
         return None
 
     def moves(self, request: OpenRequest, server: Server) -> bool:
-        """Returns whether `request` failed at `server`, and another server is free at which it has not failed."""
+        """Returns whether `request` should go to another server.
+
+        It should if it failed at `server`, and a server at which it has not failed is free.
+        """
         return server in request.failed_at and self._pool.other(server, request.failed_at)
 
     def put_back(self, request: OpenRequest, server: Server) -> None:

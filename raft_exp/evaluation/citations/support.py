@@ -1,9 +1,9 @@
 """Which claims the cited passages support, by a model for natural language inference (NLI).
 
-A claim is supported if one of its cited passages alone entails it, or all of them together do. A cited passage supports
-its claim if it alone entails the claim. It also does if no cited passage alone entails the claim, all together do,
-and the others without this one do not. ALCE's citation recall and precision (arXiv 2305.14627) are much the same.
-docs/how-to/citations.md lists the differences.
+A claim is supported if one of its cited passages alone entails it, or if all of them together entail it. A cited
+passage supports its claim in two cases. Either it alone entails the claim. Or no cited passage alone entails the claim,
+all of them together entail it, and without this passage the others do not entail it. These rules are close to ALCE's
+citation recall and precision (arXiv 2305.14627). docs/how-to/citations.md lists the differences.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -6,6 +6,7 @@ of the stage do not depend on N.
 
 - `raft_exp.pipeline.spread_settings`: the settings. They are outside this package, because the configuration of a study
   imports them, and this package imports the configuration.
+- `shard_stage`: one shard of a stage as a stage with its own key.
 - `driver`: starts the tasks of a stage, restarts a lost task, and joins the shards.
 - `task`: the process of one task. `command`: starts this process.
 - `local`, `slurm`, `ray`: the engines that run the tasks. Only the chosen engine is imported.

@@ -37,9 +37,9 @@ def of_arms(
     baselines: Mapping[str, Baseline],
     by_seed: Mapping[str, Iterable[float]],
 ) -> str:
-    """Draws the plot of `intervals` for the given arms. `by_seed`: arm -> figures of its seeds, drawn as small dots.
+    """Draws the plot of `intervals` for the given arms, as SVG.
 
-    Arms without a figure, such as an arm that does not reason in a metric of reasoning, are left out.
+    `by_seed`: arm -> figures of its seeds, drawn as small dots. Arms without a figure in `metric` are left out.
     """
     arms = {name: arm for name, arm in arms.items() if metric in arm["metrics"]}
 
