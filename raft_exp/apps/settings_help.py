@@ -32,8 +32,16 @@ tests whether the differences are real.
   python -m raft_exp ... --cfg job                all values of a study, without running it
 
 Write group.field=value for one setting, and group=file for all settings of a file conf/group/file.yaml."""
-_CHOICES = ("experiment", "arm", "sweep", "launcher")  # groups of files whose settings are explained elsewhere
-_MARKS = {"experiment": "+experiment", "arm": "evaluation.arms"}
+_INNER = {"judge": "evaluation", "nli": "evaluation", "reranker": "retriever", "task": "teacher"}  # group: its settings
+_CHOICES = ("experiment", "debug", "arm", "sweep", "launcher", *_INNER)  # groups with settings explained elsewhere
+_MARKS = {
+    "experiment": "+experiment",
+    "debug": "+debug",
+    "arm": "evaluation.arms",
+    "judge": "evaluation.judge",
+    "nli": "nli@evaluation.nli",
+    "reranker": "reranker@retriever.rerank",
+}
 _NAME = 30  # width of the left column
 
 
@@ -109,14 +117,19 @@ def _choices(group: str, width: int) -> Iterator[str]:
     """Yields the help lines of the shipped files of a group, then of those in ./conf."""
     yield f"== {group} =="
     for folder in filter(None, (conf_dir(), own_conf())):
-        yield from _files(group, sorted((folder / group).rglob("*.yaml")), width)
+        files = sorted((folder / group).rglob("*.yaml"))
+        yield from _files(group, [file for file in files if file.parent.name != "languages"], width)
+    if group == "task":
+        yield "  Write task@teacher.targets=NAME, task@evaluation.judge.pair=NAME, and so on"
+    if group in _INNER:
+        yield f"  --help {_INNER[group]} explains their settings"
 
 
 def _files(group: str, files: list[Path], width: int) -> Iterator[str]:
     for file in files:
         name = file.with_suffix("").as_posix().rpartition(f"/conf/{group}/")[2]
         about = first_sentence(read_yaml(file).about)
-        written = name if group == "arm" else f"{_MARKS.get(group, group)}={name}"
+        written = name if group in ("arm", "task") else f"{_MARKS.get(group, group)}={name}"
         yield from _line(written, about or "the values of its file", width)
 
 

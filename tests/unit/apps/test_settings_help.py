@@ -45,6 +45,16 @@ def test_own_experiments_are_listed(tmp_path, monkeypatch):
     assert "Is my chunking better?" in help_text(["experiment"], 100)
 
 
+@pytest.mark.parametrize("group", sorted(folder.name for folder in conf_dir().iterdir() if folder.is_dir()))
+def test_every_folder_of_settings_has_help(group):
+    if group == "hydra":  # Hydra's own settings
+        return
+    shown = help_text([group], 100)
+    names = [file.stem for file in (conf_dir() / group).glob("*.yaml")]
+    assert f"== {group} ==" in shown
+    assert len(names) == 1 or all(name in shown for name in names)
+
+
 def test_an_unknown_group_names_the_nearest():
     with pytest.raises(ConfigError, match=r"--help: got 'corpsu'; did you mean 'corpus'\?"):
         help_text(["corpsu"])
