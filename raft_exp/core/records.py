@@ -228,7 +228,7 @@ def write_jsonl(path: Path, rows: Iterable[object]) -> int:
 def read_jsonl(path: Path, record: type[R]) -> Iterator[R]:
     """Yields the records of a JSON-lines file in UTF-8; empty lines are skipped.
 
-    Raises DataError, with file and line, for a line that is not a record, and UnicodeDecodeError for other bytes.
+    Raises DataError, with file and line, for a line that is not a record.
     """
     return _read(path, lambda line: parse(record, line))
 
@@ -236,20 +236,22 @@ def read_jsonl(path: Path, record: type[R]) -> Iterator[R]:
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yields the rows of a JSON-lines file in UTF-8 as dicts (a row is not checked to be one); empty lines are skipped.
 
-    Raises DataError, with file and line, for a line that is not JSON, and UnicodeDecodeError for other bytes.
+    Raises DataError, with file and line, for a line that is not JSON.
     """
     return _read(path, loads)
 
 
 def _read(path: Path, parsed: Callable[[str], T]) -> Iterator[T]:
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
-                yield parsed(line)
+                yield parsed(line.decode("utf-8"))
             except json.JSONDecodeError as error:
                 raise DataError(f"{path}, line {number}: not JSON ({error.msg}); correct or remove the line") from error
+            except UnicodeDecodeError as error:
+                raise DataError(f"{path}, line {number}: not UTF-8; correct or remove the line") from error
             except ValueError as error:
                 raise DataError(f"{path}, line {number}: {error}; correct or remove the line") from error
 

@@ -122,6 +122,16 @@ def test_a_line_that_is_no_record_is_named(tmp_path, line, told):
     assert "\n" not in str(caught.value)
 
 
+def test_a_line_in_another_encoding_is_named(tmp_path):
+    file = tmp_path / "targets.jsonl"
+    write_jsonl(file, [Target("q1", "yes")])
+    with file.open("ab") as lines:
+        lines.write('{"id": "q2", "answer": "caf\u00e9"}\n'.encode("latin-1"))
+    for read in (lambda: read_jsonl(file, Target), lambda: read_rows(file)):
+        with pytest.raises(DataError, match=r"targets\.jsonl, line 2: not UTF-8; correct or remove the line$"):
+            list(read())
+
+
 @pytest.mark.parametrize("number", ['"3"', "3.5", "true", "null"])
 def test_a_number_is_a_number(number):
     for said in ("yes", "\\ud800"):
