@@ -24,7 +24,7 @@ from raft_exp.corpora.gold_search import GoldSearch, Hints, guesses, is_long
 from raft_exp.corpora.question_levels import QuestionLevel, Questions
 from raft_exp.corpora.question_splits import SPLITS
 from raft_exp.corpora.readers import flashrag
-from raft_exp.corpora.readers.fields import Fields
+from raft_exp.corpora.readers.fields import Fields, column_setting
 from raft_exp.corpora.readers.question_rows import QuestionRows
 from raft_exp.corpora.split_units import SplitBy, choose, setting_of
 from raft_exp.retrieval.likeness import ByWords, Likeness
@@ -133,8 +133,8 @@ class ReadyQuestions:
         there = ", ".join(map(repr, rows.names))
         if not answered[True] and first["records"] == answered[False] + first["without_answer"]:
             raise DataError(
-                f"{self.file}: no question has an answer; add answers, or set corpus.columns.answers to their column "
-                f"(the file has {there})"
+                f"{self.file}: no question has an answer; add answers, or name their column: "
+                f"{column_setting('answers')} (the file has {there})"
             )
         search.finder.check(first["records"])
         self._tell_searches(first, there)
@@ -194,13 +194,13 @@ class ReadyQuestions:
         records, lost = counts["records"], counts["without_gold"]
         by_answer, in_document = counts["gold_guessed_by_search"], counts["gold_in_found_document"]
         remedy = (
-            "name the document of each question in a column document_id, or set corpus.columns.document_id to its "
-            f"column (the file has {columns})"
+            "name the document of each question in a column document_id, or name its column: "
+            f"{column_setting('document_id')} (the file has {columns})"
         )
         if guessed := by_answer + in_document:
             say(
-                f"{self.file}: {guessed:,} of {records:,} questions name neither gold passages nor a document; their "
-                f"gold is guessed: {guesses(by_answer, in_document)}. To avoid guesses, {remedy}",
+                f"{self.file}: the gold of {guessed:,} of {records:,} questions is guessed, because they name neither "
+                f"gold passages nor a document: {guesses(by_answer, in_document)}. To avoid guesses, {remedy}",
                 error=True,
             )
         if lost:

@@ -117,6 +117,7 @@ def _all_are_used(corpus: CorpusConfig) -> bool:
 def _checked(stream: Iterator[Question], splits: Counter[str], corpus: CorpusConfig) -> Iterator[Question]:
     """Yields and counts the questions. Raises DataError for a repeated id or a test question without an answer."""
     seen: set[str] = set()
+    lacking: list[str] = []  # ids
     file = getattr(corpus, "questions", None)
     source = f"{file}: " if file else ""
     subset = ", or set corpus.test to a subset with answers" if corpus.name == "pubmedqa" else ""
@@ -125,9 +126,12 @@ def _checked(stream: Iterator[Question], splits: Counter[str], corpus: CorpusCon
             raise DataError(f"{source}question id {question.id!r} occurs twice; give each question its own id")
         seen.add(question.id)
         if question.split == "test" and not question.answers:
-            raise DataError(
-                f"{source}test question {question.id!r} has no reference answer; add an answer, or remove the question"
-                f"{subset}"
-            )
+            lacking.append(question.id)
         splits[question.split] += 1
         yield question
+    if lacking:
+        more = f" (such questions in all: {len(lacking):,})" if len(lacking) > 1 else ""
+        raise DataError(
+            f"{source}test question {lacking[0]!r} has no reference answer{more}; add an answer, or remove the question"
+            f"{subset}"
+        )

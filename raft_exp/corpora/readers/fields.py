@@ -12,6 +12,11 @@ V = TypeVar("V")
 _NAMES: dict[type, str] = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "an object"}
 
 
+def column_setting(field: str) -> str:
+    """Returns the setting that names the column of a question's field, for messages. It is quoted for a shell."""
+    return f"'+corpus.columns.{field}=NAME'"
+
+
 class Fields:
     """A record. `where`: the file and the place of the record, for errors. A null field counts as missing.
 
@@ -62,7 +67,7 @@ class Fields:
         if not self._columns or name in self._row:
             return ""
         there = ", ".join(map(repr, self._columns))
-        return f", or set corpus.columns.{name} to its column (the file has {there})"
+        return f", or name its column: {column_setting(name)} (the file has {there})"
 
     def has_column(self, name: str) -> bool:
         """Whether `columns` has this name."""

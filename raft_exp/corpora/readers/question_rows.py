@@ -19,6 +19,7 @@ from raft_exp.core.errors import DataError, suggest
 from raft_exp.corpora.readers import flashrag, json_records
 from raft_exp.corpora.readers.documents.decoding import decode
 from raft_exp.corpora.readers.documents.document import UnreadableError
+from raft_exp.corpora.readers.fields import column_setting
 
 ALIASES: Mapping[str, tuple[str, ...]] = {  # field -> other names of it, in order of preference
     "question": ("query", "input", "question_text", "prompt"),
@@ -57,6 +58,7 @@ class QuestionRows:
         self._path, self._columns = path, columns
         self._taken: Counter[tuple[str, str]] = Counter()
         self._notes: list[str] = []
+        self._is_json = False
         self.names: list[str] = []  # column names in the file, of the row that `placed` yielded last
         for field in columns:
             if field not in ALIASES:
@@ -67,10 +69,18 @@ class QuestionRows:
     def placed(self) -> Iterator[tuple[str, json_records.Row]]:
         """Yields (place, row), with a place such as "line 3" or "row 3". Raises DataError for an unreadable file."""
         self._taken.clear()
+        unseen, seen = dict(self._columns), dict[str, None]()
         for place, given in self._read():
             row = flashrag.flat(given)
             self.names = list(row)
+            if unseen:
+                seen |= dict.fromkeys(row)
+                forms = set(map(_form, row))
+                unseen = {field: name for field, name in unseen.items() if _form(name) not in forms}
             yield place, self._named(row)
+        if self._is_json:  # the reader of tables has compared the columns with the first row
+            for field, name in unseen.items():
+                raise _without_column(self._path, field, name, list(seen))
 
     def taken(self) -> str:
         """Returns one line for the user: columns with other names than their fields, and warnings of the decoder.
@@ -89,6 +99,7 @@ class QuestionRows:
         if start.startswith(b"\xd0\xcf\x11\xe0"):
             raise DataError(f"{self._path}: this is an old Excel file (.xls); save it as .xlsx or CSV")
         if start.lstrip().startswith((b"{", b"[", b"PAR1")):
+            self._is_json = True
             return json_records.placed(self._path)
         return _records(self._of_text(), self._path, self._columns)
 
@@ -188,11 +199,18 @@ def _records(
             yield f"row {number}", {name: _listed(cell) if name in lists else cell for name, cell in values.items()}
             continue
         header = cells
+        for field, name in columns.items():
+            if _form(name) not in map(_form, header):
+                raise _without_column(path, field, name, [name for name in header if name])
         if not any(_field(name, columns) == "question" for name in header):
             raise DataError(
                 f"{path}: no column of questions was found among {', '.join(map(repr, filter(None, header)))}; "
-                "name the column: corpus.columns.question=NAME"
+                f"name the column: {column_setting('question')}"
             )
+
+
+def _without_column(path: Path, field: str, name: str, there: Sequence[str]) -> DataError:
+    return DataError(f"corpus.columns.{field}: {path} has no column {name!r}; {suggest(name, there)}")
 
 
 def _listed(cell: str) -> object:

@@ -88,7 +88,7 @@ def test_every_name_of_the_answers_is_searched_by_the_same_rules(tmp_path: Path,
     (question,), counts = ready(tmp_path, {**asked, name: ["1802"]}, {**asked, "id": "8", name: ["1999"]})
     assert (question.gold, question.also_answering) == (["0"], ["3"])
     assert counts["gold_guessed_by_search"] == (name != "golden_answers"), "in FlashRAG's layout it is the rule"
-    said = "1 of 2 questions name neither gold passages nor a document" in capsys.readouterr().err
+    said = "the gold of 1 of 2 questions is guessed, because" in capsys.readouterr().err
     assert said == (name != "golden_answers")
     (question,), _ = ready(tmp_path, {**asked, name: ["1802"], "retrieval_result": RETRIEVED[1:]})
     assert (question.gold, question.given) == (["3"], ["1", "2"])

@@ -367,19 +367,18 @@ def test_an_unknown_document_names_the_nearest_or_a_few(tmp_path):
 
 def test_a_missing_field_names_the_fields_that_are_there(tmp_path):
     gold = {"gold": ["t:0"]}
-    with pytest.raises(DataError, match=r"corpus\.columns\.question to its column \(the file has 'Frage', 'gold'\)"):
+    with pytest.raises(DataError, match=r"'\+corpus\.columns\.question=NAME' \(the file has 'Frage', 'gold'\)"):
         read(tmp_path, [{"Frage": "x?", **gold}])
     with pytest.raises(
-        DataError, match=r"columns\.document_id to its column \(the file has 'question', 'answers', 'datei'\)"
+        DataError,
+        match=r"columns\.document_id=NAME' \(the file has 'question', 'answers', 'datei'\)",
     ):
         read(tmp_path, [{"question": "x?", "answers": ["no"], "datei": "t"}])
     with pytest.raises(
-        DataError, match=r"no question has an answer; .* to their column \(the file has 'question', 'Antwort'\)"
+        DataError, match=r"no question has an answer; .* name their column: .* \(the file has 'question', 'Antwort'\)"
     ):
         read(tmp_path, [{"question": "x?", "Antwort": "y"}])
-    with pytest.raises(
-        DataError, match=r"corpus\.columns\.answers to their column \(the file has 'question', 'Antwort', 'gold'\)"
-    ):
+    with pytest.raises(DataError, match=r"columns\.answers=NAME' \(the file has 'question', 'Antwort', 'gold'\)"):
         read(tmp_path, [{"question": "x?", "Antwort": "y", **gold}])
 
 

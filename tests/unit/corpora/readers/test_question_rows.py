@@ -113,13 +113,32 @@ def test_columns_that_cannot_be_guessed_are_named(tmp_path):
     path = tmp_path / "fragen.csv"
     path.write_text("Frage;Antwort;Datei\nWer?;Orlan;a.txt\n")
     with pytest.raises(
-        DataError, match=r"no column of questions was found among 'Frage', 'Antwort', 'Datei'; name the column"
+        DataError, match=r"among 'Frage', 'Antwort', 'Datei'; name the column: .\+corpus\.columns\.question=NAME.$"
     ):
         rows(path)
     (row,), _ = rows(path, question="Frage", answers="Antwort", document_id="Datei")
     assert row == {"question": "Wer?", "answers": "Orlan", "document_id": "a.txt"}
     with pytest.raises(DataError, match=r"corpus\.columns: got 'anwser'"):
         rows(path, anwser="Antwort")
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "xlsx"])
+def test_a_column_that_the_file_does_not_have_is_an_error(tmp_path, ending):
+    path = tmp_path / f"fragen.{ending}"
+    if ending == "csv":
+        path.write_text("Frage;Antwort;Datei\nWer?;Orlan;\nWo?;Velm;\n")
+    elif ending == "jsonl":
+        path.write_text(
+            '{"Frage": "Wer?", "Antwort": "Orlan"}\n{"Frage": "Wo?", "Antwort": "Velm", "Datei": "a.txt"}\n'
+        )
+    else:
+        spreadsheet(path, [["Frage", "Antwort", "Datei"], ["Wer?", "Orlan", ""]])
+    named = {"question": "Frage", "answers": "Antwort", "document_id": "Datei"}
+    assert rows(path, **named)[0][0]["question"] == "Wer?", "a column with empty cells is a column"
+    for field, name in named.items():
+        told = rf"^corpus\.columns\.{field}: .*fragen\.{ending} has no column '{name}e'; did you mean '{name}'\?"
+        with pytest.raises(DataError, match=told):
+            rows(path, **named | {field: f"{name}e"})
 
 
 @pytest.mark.parametrize(
