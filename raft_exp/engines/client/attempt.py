@@ -38,6 +38,11 @@ class Sender:
         except aiohttp.ClientHttpProxyError as error:  # the error's own message contains the proxy's password
             ends: Ends = "run" if error.status == 407 else "nothing"
             raise AttemptError(f"the proxy returned status {error.status}", ends, down=True) from None
+        except aiohttp.ClientConnectorError as error:  # its own text has "ssl:default" also for http
+            reason = self._reader.cleaned(f"no connection to {error.host}:{error.port} ({error.os_error})")
+            is_proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
+            remedy = "correct the proxy" if is_proxy else "start the server, or correct base_url"
+            raise AttemptError(f"{reason}; {remedy}", "nothing", down=True) from None
         except (aiohttp.ClientError, OSError) as error:
             reason = self._reader.cleaned(str(error) or type(error).__name__)
             raise AttemptError(f"no connection ({reason})", "nothing", down=True) from None

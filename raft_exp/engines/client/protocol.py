@@ -183,7 +183,7 @@ class ResponseReader:
             model = f"model={self._config.model!r}"
             raise AttemptError(
                 f"status 404: the server has no {model}, or no /chat/completions at base_url ({message}); correct "
-                "model or base_url",
+                "model, or base_url, which often ends in /v1",
                 "start",
                 down=True,
             )

@@ -5,6 +5,8 @@ import base64
 import email.utils
 import gzip
 import json
+import re
+import socket
 import time
 import tracemalloc
 import zlib
@@ -455,6 +457,21 @@ def test_a_proxy_of_the_environment_is_asked_with_its_password(variable, scheme,
         monkeypatch.setenv("no_proxy", "far.invalid:80")
         with pytest.raises(ServerError, match="no connection"):
             asyncio.run(collected(config("http://far.invalid:80/v1", attempts=1)))
+
+
+@pytest.mark.parametrize("is_proxy", [False, True])
+def test_a_server_that_does_not_run_is_named_with_a_remedy(is_proxy, monkeypatch, no_proxies):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound, but not listening
+        port = closed.getsockname()[1]
+        if is_proxy:
+            monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        url = "http://far.invalid/v1" if is_proxy else f"http://127.0.0.1:{port}/v1"
+        with pytest.raises(ServerError) as refused:
+            asyncio.run(collected(config(url, attempts=1)))
+    remedy = "correct the proxy" if is_proxy else "start the server, or correct base_url"
+    assert re.search(rf"no connection to 127\.0\.0\.1:{port} \(.*Connect call failed.*\); {remedy}", str(refused.value))
+    assert "ssl" not in str(refused.value)
 
 
 async def collected(settings: ChatConfig):
