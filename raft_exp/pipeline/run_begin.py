@@ -7,9 +7,12 @@ from pathlib import Path
 
 import yaml
 
+from raft_exp.core.screen import say
+
 UNFINISHED = "unfinished"
 CONFIG = "config.yaml"
 _RESULTS = "results.json"
+_LAST = "report"  # the stage that writes the figures
 # Files and folders with figures of a run, or with their origin. Data sets, weights and exports are not removed.
 _OF_RUN = (
     _RESULTS,
@@ -29,7 +32,16 @@ _OF_RUN = (
 
 
 def begin(run: Path, values: Mapping[str, object]) -> None:
-    """Writes the settings `values` of a run to its config.yaml, and removes the figures of an earlier run."""
+    """Writes the settings `values` of a run to its config.yaml, and removes the figures of an earlier run.
+
+    Prints a line if these figures are not made again, because the run ends before its report.
+    """
+    if has_results(run) and (until := values.get("until", _LAST)) != _LAST:
+        say(
+            f"{run}: the report of an earlier command is removed, because until={until} ends before it; a command with "
+            f"until={_LAST} makes it again from the store",
+            error=True,
+        )
     for name in _OF_RUN:
         path = run / name
         if path.is_dir() and not path.is_symlink():

@@ -31,8 +31,10 @@ def study(run, *overrides):
     return cli.study(compose(*overrides, f"store={run.parent / 'store'}"), run, [])
 
 
-def test_a_run_that_begins_removes_the_figures_of_the_earlier_one(earlier):
+def test_a_run_that_begins_removes_the_figures_of_the_earlier_one(earlier, capsys):
     study(earlier, *INGEST)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "the report of an earlier command is removed, because until=ingest ends before it" in told
     assert {"config.yaml", "plan.json", "exports/trl/raft/adapter_config.json"} <= set(names(earlier))
     assert not {"results.json", "report.html", "predictions/raft.jsonl"} & set(names(earlier))
     assert "num_entities: 40" in (earlier / "config.yaml").read_text()
