@@ -44,7 +44,7 @@ class JudgeEstimate:
         model = model_name(self.judge)
         if self.requests is None:
             return f"judge: number of requests to {model} unknown before the questions are made (until=questions)"
-        read = f", about {self.prompt_tokens:,.0f} tokens in prompts" if self.prompt_tokens is not None else ""
+        read = f", at most about {self.prompt_tokens:,.0f} tokens in prompts" if self.prompt_tokens is not None else ""
         line = f"judge: at most {self.requests:,} requests to {model}{read}, at most {self.reply_tokens:,} tokens in "
         line += "replies (unusable replies are requested again)"
         if isinstance(self.judge, ServerModel):
