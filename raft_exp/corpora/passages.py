@@ -81,8 +81,8 @@ class ReadyPassages:
     def questions(self) -> Iterator[Question]:
         """Raises DataError: without `corpus.questions` this corpus has no questions."""
         raise DataError(
-            "corpus.questions: has no value, and a study needs questions; set corpus.questions=FILE, a JSON lines "
-            "file with the fields question, answers, and document_id or gold, or let a model write the questions "
-            "(teacher=openai)"
+            "corpus.questions: has no value, and a study needs questions; set corpus.questions=FILE, a CSV, "
+            "Excel or JSON lines file with the fields question, answers, and document_id or gold, or let a model write "
+            "the questions (teacher=openai)"
         )
         yield  # never reached: makes this a generator, which raises only when it is read
