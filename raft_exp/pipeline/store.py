@@ -226,7 +226,12 @@ class Store:
 
 
 def _remove_half_written(partial: Path) -> None:
-    """Removes temporary files that a killed run left behind: `*.new` of raft_exp, and `.tmp*` of safetensors."""
+    """Removes temporary files that a killed run left behind: `*.new` of raft_exp, and `.tmp*` of safetensors.
+
+    Removes its manifest too. A run that was killed before it renamed the folder has left one, and a manifest that
+    lists an older manifest makes the result damaged.
+    """
+    (partial / MANIFEST).unlink(missing_ok=True)
     for pattern in ("*.new", ".tmp*"):
         for leftover in partial.rglob(pattern):
             if leftover.is_file():

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from raft_exp.core.errors import StoreError
 from raft_exp.core.schema import Runtime, config_dataclass
 from raft_exp.core.stage import Stage, stage
 from raft_exp.pipeline.fingerprints import Fingerprints
+from raft_exp.pipeline.manifest import check
 from raft_exp.pipeline.store import Store
 
 
@@ -90,6 +92,23 @@ def test_a_manifest_that_a_killed_run_left_half_is_no_result(tmp_path):
     (partial / "manifest.json.23682.new").write_text("")
     made = store.ensure(resumed, execute).path
     assert {path.name for path in made.iterdir()} == {"result.txt", "counts.json", "manifest.json"}
+
+
+def test_a_run_killed_before_its_folder_was_renamed_is_made_again_whole(tmp_path, monkeypatch):
+    resumed, store = replace(STAGE, function=marked(resumable=True)), Store(tmp_path)
+
+    def killed(self, target):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.ensure(resumed, execute)
+    left = store.path(resumed).with_suffix(".partial") / "manifest.json"
+    left.write_text(json.dumps(json.loads(left.read_text()), indent=9))  # of another size than the next one
+    made = store.ensure(resumed, execute).path
+    assert "manifest.json" not in json.loads((made / "manifest.json").read_text())["contents"]
+    check(made, resumed.label, tmp_path)
 
 
 @pytest.mark.parametrize(("resumable", "kept"), [(True, True), (False, False)])
