@@ -107,6 +107,7 @@ def test_labels_correct_any_judge(tmp_path):
     assert max(found["uncorrected"].values()) < 0.05
 
 
+@pytest.mark.slow
 def test_scoring_is_timed_step_by_step(tmp_path):
     rows = run(tmp_path, "scoring.py", "pubmedqa", "--questions", "30", "--arms", "2")
     assert [row.split()[0] for row in rows] == [

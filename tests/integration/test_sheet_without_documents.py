@@ -154,6 +154,7 @@ def test_questions_about_other_subjects_are_left_out_with_count_reason_and_remed
     assert (gold["questions"], gold["left_out"], gold["in_found_document"]) == (48, 24, 24)
 
 
+@pytest.mark.slow
 def test_a_file_without_any_gold_is_refused(tmp_path):
     given = sheet(tmp_path / "sheet.csv", ("Question", "Answer"), [OTHER, SHORT])
     with pytest.raises(

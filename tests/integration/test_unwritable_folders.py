@@ -40,6 +40,7 @@ def test_a_full_disk_says_so_and_leaves_nothing_as_done(tmp_path):
     assert raft_exp(tmp_path, "until=ingest", "corpus.num_entities=500").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["/proc/nowhere", "{file}/run"])
 def test_a_run_folder_that_cannot_be_made_says_so(tmp_path, folder):
     (tmp_path / "file").write_text("")

@@ -102,6 +102,7 @@ def test_rows_of_gold_do_not_depend_on_the_order_of_ids():
     assert chosen(ids, 0.4, 3) != chosen(ids, 0.4, 4)
 
 
+@pytest.mark.slow
 @given(st.integers(2, 12), st.integers(0, 2**32), st.text(min_size=1, max_size=8))
 @settings(max_examples=1000, deadline=None)
 def test_order_is_a_permutation_of_its_own_item(size, seed, item):

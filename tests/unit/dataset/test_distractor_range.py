@@ -26,6 +26,7 @@ def ranges(draw) -> DistractorRange:
     return DistractorRange(low, low + draw(SMALL))
 
 
+@pytest.mark.slow
 @MANY
 @given(worlds(), ranges(), st.floats(0, 1), SEEDS)
 def test_a_row_of_a_range_is_the_row_of_its_own_number(world, count, p, seed):

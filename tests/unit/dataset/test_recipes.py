@@ -27,6 +27,7 @@ def said(answer: str, text: str) -> bool:
     return any(words[start : start + len(wanted)] == wanted for start in range(len(words)))
 
 
+@pytest.mark.slow
 @MANY
 @given(worlds(), SHARES, SHARES, SEEDS)
 def test_the_share_with_gold_is_exact_and_nested_and_all_or_nothing(world, one, other, seed):
@@ -118,6 +119,7 @@ def test_closed_class_answers_pass_over_nothing(world, wanted, seed):
         assert not guards.rejected_candidates["holds_answer"]
 
 
+@pytest.mark.slow
 @MANY
 @given(worlds(), SHARES, SEEDS)
 def test_half_the_gold_stays_where_partial_gold_is_asked_for(world, p, seed):

@@ -55,6 +55,7 @@ def conflicts_of(made: Study, split: str, seed: int) -> Conflicts:
     return Conflicts(made.passages, lambda: made.source.of(split), seed)
 
 
+@pytest.mark.slow
 @MANY
 @given(worlds(), SEEDS)
 def test_a_false_passage_is_a_copy_of_gold_with_another_questions_answer(world, seed):
@@ -99,6 +100,7 @@ def test_rows_without_a_possible_false_passage_are_counted_by_reason(world, seed
         assert conflicts.counts["label"] == len(labels)
 
 
+@pytest.mark.slow
 @MANY
 @given(worlds(), SHARES, SHARES, SEEDS)
 def test_a_smaller_share_of_false_passages_is_among_a_larger_one(world, one, other, seed):

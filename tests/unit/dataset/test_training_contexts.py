@@ -58,6 +58,7 @@ def test_gold_is_what_the_context_holds_and_decides_the_target(world, k, seed, k
             assert row.grounded == whole
 
 
+@pytest.mark.slow
 @MANY
 @given(worlds(), st.integers(1, 6), SEEDS)
 def test_passages_of_other_splits_are_left_out_and_the_order_stays(world, k, seed):
@@ -78,6 +79,7 @@ def test_passages_of_other_splits_are_left_out_and_the_order_stays(world, k, see
             assert left_out["of_another_split"] >= passed
 
 
+@pytest.mark.slow
 @MANY
 @given(worlds(), st.integers(1, 4), st.floats(0, 1), st.floats(0, 1), SEEDS)
 def test_an_exact_nested_share_of_the_rows_without_gold_refuses(world, k, one, other, seed):

@@ -23,6 +23,7 @@ def drawn(generator, share, called_right, labels, n=300):
     return Judged(judged.astype(float).tolist(), [*true[:labels].astype(float).tolist(), *[None] * (n - labels)])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(SHARE, SHARE), min_size=FEWEST_LABELS, max_size=40), st.lists(SHARE, max_size=40))
 def test_a_corrected_figure_lies_in_its_interval(labelled, others):
     judgements = [judged for judged, _ in labelled] + others

@@ -114,6 +114,7 @@ def test_intervals_cover_the_mean_as_often_as_it_says() -> None:
     assert 0.92 <= _coverage(MEAN, samples, truth) <= 0.975
 
 
+@pytest.mark.slow
 def test_the_bootstrap_covers_macro_f1_about_as_often_as_it_says() -> None:
     draw = random.Random(3)
     truth = estimate(MACRO, _study(400_000, 0.6, draw), generator(0)).value

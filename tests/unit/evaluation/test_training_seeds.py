@@ -144,6 +144,7 @@ def test_two_trainings_of_one_recipe_are_seldom_told_apart(same: bool, deviation
     assert 0.92 <= np.mean(held) <= 0.985
 
 
+@pytest.mark.slow
 def test_what_is_detectable_is_found_most_of_the_time() -> None:
     draw = np.random.default_rng(8)
 

@@ -61,6 +61,7 @@ def replies_to_articles(pairs):
     return scored(examples, replies, "pubmedqa", reference="long_answer", references=references)
 
 
+@pytest.mark.slow
 def test_the_figures_of_200_real_articles_equal_those_of_sacrebleu_and_rouge_score(test_data):
     pairs = articles(test_data)
     texts, references = (list(column) for column in zip(*pairs, strict=True))

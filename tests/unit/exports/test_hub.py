@@ -46,6 +46,7 @@ def online(monkeypatch):
     return recorder
 
 
+@pytest.mark.slow
 def test_the_run_folders_files_are_pushed_private_and_by_every_run(online, tmp_path, capsys):
     made = study(tmp_path, *PUSHED)
     created, uploaded = online.calls

@@ -139,6 +139,7 @@ def test_the_default_system_message_of_a_template_gives_way_to_ours():
     assert "You are a helpful assistant" in tokenizer.decode(encode_prompt(tokenizer, asked[1:]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "template",
     [
@@ -156,6 +157,7 @@ def test_a_template_that_leaves_text_out_is_refused(template):
         encode_prompt(tokenizer, [{"role": "system", "content": "Be brief."}, {"role": "user", "content": question}])
 
 
+@pytest.mark.slow
 def test_a_template_that_leaves_the_system_message_out_gets_it_in_the_users():
     tokenizer = load_tokenizer("asset:tiny")
     tokenizer.chat_template = "{% for m in messages if m['role'] != 'system' %}<{{ m['content'] | trim }}>{% endfor %}"

@@ -85,6 +85,7 @@ def test_closed_book_reasoning_has_a_training_of_its_own():
     assert after["evaluate[sft_cot]"].config.context == "none"
 
 
+@pytest.mark.slow
 def test_a_retrieved_training_set_does_not_depend_on_p_and_distractors():
     arms = "evaluation.arms=[raft,raft_retrieved]"
     one = stages_of(arms)

@@ -150,6 +150,7 @@ def test_the_formats_own_parser_finds_the_passages_and_nothing_else(mode, questi
     assert PARSERS[mode](shown) == names
 
 
+@pytest.mark.slow
 @given(question=ANY, passages=PASSAGES)
 @settings(max_examples=200, deadline=None)
 def test_a_markdown_parser_finds_our_headings_and_quotes_alone(question, passages):

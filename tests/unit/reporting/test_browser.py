@@ -126,6 +126,7 @@ BY_JUDGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", BY_JUDGE)
 def test_a_link_shows_where_judge_and_metric_disagree(chromium: str, page: Path, tmp_path: Path, choice: str) -> None:
     dom = opened(chromium, page, choice, tmp_path)

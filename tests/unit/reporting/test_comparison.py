@@ -338,6 +338,7 @@ def test_a_verdict_over_one_seed_is_about_this_training_alone(tmp_path: Path) ->
     assert "training run" not in compared(tmp_path / "untrained", *untrained)["verdict"]
 
 
+@pytest.mark.slow
 def test_two_trainings_of_one_recipe_are_called_different_at_most_as_often_as_they_may(tmp_path: Path) -> None:
     """Seeds whose figures lie apart by more than their questions explain, as trainings do."""
     draw = np.random.default_rng(4)

@@ -185,6 +185,7 @@ def run_folder(study: Study, folder: Path, seed: int, share: float) -> None:
     out.rename(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pages")
 def test_figures_over_seeds_and_doses(refusing: Study, tmp_path: Path) -> None:
     """A sweep over the dose: the figures of the runs are pooled, compared, drawn and published."""

@@ -221,6 +221,7 @@ def test_a_missing_reply_is_wrong_even_where_the_answer_normalises_to_nothing(tm
     assert results(study.run())["arms"]["rag"]["metrics"]["exact_match"]["value"] == 0.5
 
 
+@pytest.mark.slow
 def test_a_clear_result_is_called_better_or_worse(study: Study) -> None:
     better = results(study.run())["verdict"]
     assert better.startswith("raft is better than rag in accuracy for this training run (seed 0): 100.0% against 75.0%")
@@ -267,6 +268,7 @@ def test_what_cannot_be_scored_is_named(study: Study, break_it: Any, message: st
         study.run()
 
 
+@pytest.mark.slow
 def test_files_that_were_not_read_stand_in_the_audit(study: Study) -> None:
     study.passages = study.root / "passages"
     study.passages.mkdir()

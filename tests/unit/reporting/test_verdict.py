@@ -296,6 +296,7 @@ def test_cut_prompts_are_told(open_study: Study) -> None:
     assert "under k8: 50.0% (150 of 300)" in line
 
 
+@pytest.mark.slow
 def test_no_arm_above_chance(tmp_path: Path) -> None:
     labels = ["yes", "no"] * 100
     study = Study(tmp_path, [example(i, label) for i, label in enumerate(labels)])

@@ -120,6 +120,7 @@ def test_equal_scores_keep_the_order_of_the_retriever(study):
     assert reranked(flat, collection, "Where?", []) == []
 
 
+@pytest.mark.slow
 def test_training_questions_are_those_of_the_data_set(rerank, tmp_path):
     """Questions without a target are left out; the sample is that of the training rows."""
     more = ("dataset.context=retrieved", "evaluation.arms=[raft]", "dataset.max_items=30", "corpus.validation=0.1")

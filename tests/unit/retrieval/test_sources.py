@@ -100,6 +100,7 @@ def asked(study) -> list[Question]:
     return list(read_jsonl(study["questions"] / "questions.jsonl", Question))
 
 
+@pytest.mark.slow
 def test_given_distractors_are_the_published_ones_and_too_few_are_counted(study, tmp_path):
     published = sorted({name for each in asked(study) if each.split == "train" for name in each.gold})[:3]
     questions = [replace(each, given=published if each.split == "train" else []) for each in asked(study)]

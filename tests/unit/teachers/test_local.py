@@ -54,6 +54,7 @@ def test_a_model_in_this_process_writes_targets_once(tmp_path, monkeypatch):
     assert rows(again / "targets.jsonl") == found
 
 
+@pytest.mark.slow
 def test_prompts_that_a_model_has_no_room_for_are_put_aside(tmp_path):
     made = targets(tmp_path, "transformers", "teacher.model.max_length=200")
     aside = [row["reasons"][-1] for row in rows(made / "quarantine.jsonl")]

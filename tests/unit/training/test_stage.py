@@ -79,6 +79,7 @@ def test_writes_the_adapter_and_its_figures(tmp_path, rows):
     assert float(metrics(tmp_path)[-1]["loss"]) == counts["loss"]
 
 
+@pytest.mark.slow
 def test_the_same_settings_give_the_same_bytes(tmp_path, rows, unbroken):
     assert run(tmp_path, rows) == unbroken
     other = tmp_path / "other"

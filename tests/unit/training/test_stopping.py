@@ -89,6 +89,7 @@ def test_an_error_between_step_and_record_keeps_the_checkpoint_before(tmp_path, 
     assert run(tmp_path, rows) == unbroken
 
 
+@pytest.mark.slow
 def test_the_best_adapter_is_kept_beside_the_last(tmp_path, rows, monkeypatch):
     fixed = iter([3.0, 1.0, 2.0, 5.0, 4.0, 2.5])
     monkeypatch.setattr(callback, "validation_loss", lambda *_: next(fixed))

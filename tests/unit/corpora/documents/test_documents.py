@@ -297,6 +297,7 @@ def test_any_file_name_will_do(tmp_path):
 NAMES = [f"{first}{last}" for first in ("Vel", "Har", "Cal", "Gar") for last in ("mor", "wick", "ton", "ford", "by")]
 
 
+@pytest.mark.slow
 def test_a_study_of_documents_is_split_by_document(tmp_path):
     folder = tmp_path / "own"
     (folder / "towns").mkdir(parents=True)

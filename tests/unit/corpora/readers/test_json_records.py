@@ -130,6 +130,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.text(), VALUES, min_size=1, max_size=3), min_size=1, max_size=4))
 def test_array_gives_back_what_was_written(tmp_path_factory, rows):
     path = written(tmp_path_factory.mktemp("rows"), "rows", json.dumps(rows).encode())

@@ -255,6 +255,7 @@ def test_ray_tasks_end_when_their_processes_do(sleeping):
     ends(pid)
 
 
+@pytest.mark.slow
 def test_the_command_line_imports_no_engine():
     code = (
         "import sys, raft_exp.apps.cli, raft_exp.pipeline.spread.driver; print({'submitit', 'ray'} & set(sys.modules))"
