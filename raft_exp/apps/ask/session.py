@@ -36,7 +36,7 @@ EngineName = Literal["transformers", "vllm"]
 
 @dataclass(frozen=True)
 class AskOptions:
-    """The user's options for `ask` and `serve`. An option of None has the study's value; `model`: an arm answers."""
+    """The user's options for `ask` and `serve`. None: the value of the study; for `model`, an arm answers."""
 
     arm: str | None = None
     model: str | None = None  # an exported folder instead of an arm of the run

@@ -14,6 +14,7 @@ from raft_exp.apps.export import main as export
 from raft_exp.core.errors import ConfigError, DataError
 from raft_exp.core.printable import printable
 from raft_exp.core.records import Answer, Example, read_jsonl
+from raft_exp.engines import Sampling
 from raft_exp.pipeline.run import FinishedRun
 
 
@@ -85,6 +86,7 @@ def test_the_pieces_of_a_batch_belong_to_their_questions(run, asker):
     rows = found(run)
     first, reader = rows[0], Reader()
     requests = [asker.prompt(row.id, row.question).request for row in rows]
+    list(asker.engine.generate(requests, sampling=Sampling(5.0, 1.0, 4)))  # a conversation is greedy also after it
     replies = {one.id: one for one in asker.engine.converse(requests, reader)}
     whole = {one.id: one for one in asker.engine.generate(requests)}
     assert reader.texts == {name: reply.raw for name, reply in replies.items() if reply.raw}
